@@ -1,0 +1,2 @@
+//! The `helios` binary.
+fn main() {}

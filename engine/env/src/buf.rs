@@ -1,0 +1,144 @@
+//! Owned, aligned I/O buffers.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ops::{Deref, DerefMut};
+
+/// Alignment of every [`Buf`] in bytes: enough for O_DIRECT on any device we know.
+pub const ALIGNMENT: usize = 4096;
+
+/// A byte buffer whose first byte is aligned to [`ALIGNMENT`] and which can be handed to the kernel by value.
+///
+/// It dereferences to its initialised bytes (`len`). Capacity is a multiple of [`ALIGNMENT`].
+pub struct Buf {
+    bytes: std::ptr::NonNull<u8>,
+    capacity: usize,
+    len: usize,
+}
+
+// SAFETY: `Buf` owns its allocation exclusively; a shared reference gives read access only.
+#[allow(unsafe_code)]
+unsafe impl Send for Buf {}
+// SAFETY: as above.
+#[allow(unsafe_code)]
+unsafe impl Sync for Buf {}
+
+#[allow(unsafe_code)]
+impl Buf {
+    /// An empty buffer that owns no memory.
+    pub const fn new() -> Buf {
+        Buf { bytes: std::ptr::NonNull::dangling(), capacity: 0, len: 0 }
+    }
+
+    /// A buffer of `len` zero bytes.
+    pub fn zeroed(len: usize) -> Buf {
+        let mut buf = Buf::with_capacity(len);
+        buf.len = len;
+        buf
+    }
+
+    /// An empty buffer with room for `capacity` bytes, rounded up to [`ALIGNMENT`]. Spare room is zeroed.
+    pub fn with_capacity(capacity: usize) -> Buf {
+        if capacity == 0 {
+            return Buf::new();
+        }
+        let layout = Buf::layout(capacity);
+        // SAFETY: the layout's size is not zero.
+        let raw = unsafe { alloc_zeroed(layout) };
+        let Some(bytes) = std::ptr::NonNull::new(raw) else { handle_alloc_error(layout) };
+        Buf { bytes, capacity: layout.size(), len: 0 }
+    }
+
+    fn layout(capacity: usize) -> Layout {
+        let size = capacity.next_multiple_of(ALIGNMENT);
+        Layout::from_size_align(size, ALIGNMENT).expect("a buffer is smaller than isize::MAX")
+    }
+
+    /// Bytes that fit without another allocation.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Appends `bytes`, growing when there is no room.
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        self.reserve(end);
+        // SAFETY: `reserve` made room for `end` bytes; the regions cannot overlap, `self` is borrowed mutably.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.bytes.as_ptr().add(self.len), bytes.len()) };
+        self.len = end;
+    }
+
+    /// Sets the length to `len`; new bytes are zero.
+    pub fn resize(&mut self, len: usize) {
+        if len > self.len {
+            self.reserve(len);
+            // SAFETY: within the capacity just reserved.
+            unsafe { std::ptr::write_bytes(self.bytes.as_ptr().add(self.len), 0, len - self.len) };
+        }
+        self.len = len;
+    }
+
+    /// Drops everything behind `len`; longer lengths change nothing.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Forgets the contents and keeps the memory.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    fn reserve(&mut self, needed: usize) {
+        if needed > self.capacity {
+            let mut grown = Buf::with_capacity(needed.max(self.capacity * 2));
+            grown.extend_from_slice(self);
+            *self = grown;
+        }
+    }
+}
+
+impl Drop for Buf {
+    #[allow(unsafe_code)]
+    fn drop(&mut self) {
+        if self.capacity > 0 {
+            // SAFETY: allocated by `with_capacity` with this very layout.
+            unsafe { dealloc(self.bytes.as_ptr(), Buf::layout(self.capacity)) };
+        }
+    }
+}
+
+impl Deref for Buf {
+    type Target = [u8];
+    #[allow(unsafe_code)]
+    fn deref(&self) -> &[u8] {
+        // SAFETY: the first `len` bytes are initialised (allocation is zeroed) and owned.
+        unsafe { std::slice::from_raw_parts(self.bytes.as_ptr(), self.len) }
+    }
+}
+
+impl DerefMut for Buf {
+    #[allow(unsafe_code)]
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `deref`, and `self` is borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.bytes.as_ptr(), self.len) }
+    }
+}
+
+impl Default for Buf {
+    fn default() -> Self {
+        Buf::new()
+    }
+}
+
+impl From<&[u8]> for Buf {
+    fn from(bytes: &[u8]) -> Buf {
+        let mut buf = Buf::with_capacity(bytes.len());
+        buf.extend_from_slice(bytes);
+        buf
+    }
+}
+
+impl std::fmt::Debug for Buf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Buf({} of {} bytes)", self.len, self.capacity)
+    }
+}

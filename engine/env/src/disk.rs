@@ -1,0 +1,150 @@
+//! Files and directories.
+
+use std::sync::Arc;
+
+use crate::{Buf, IoError, Pending, Result};
+
+/// How [`Disk::open`] opens a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// Allow [`File::write_at`], [`File::truncate`] and [`File::allocate`].
+    pub write: bool,
+    /// Create the file when it is absent.
+    pub create: bool,
+    /// Fail with [`crate::ErrorKind::AlreadyExists`] when the file is there already; implies `create`.
+    pub create_new: bool,
+    /// Bypass the page cache where the backend can (O_DIRECT). Offsets, lengths and buffers of such a file must be
+    /// multiples of [`crate::ALIGNMENT`]; a backend that cannot bypass accepts the same calls through the cache.
+    pub direct: bool,
+}
+
+impl OpenOptions {
+    /// An existing file, for reading.
+    pub const fn read() -> OpenOptions {
+        OpenOptions { write: false, create: false, create_new: false, direct: false }
+    }
+
+    /// A new file, for writing; it must not exist.
+    pub const fn create_new() -> OpenOptions {
+        OpenOptions { write: true, create: true, create_new: true, direct: false }
+    }
+
+    /// The same with [`OpenOptions::direct`] set to `direct`.
+    pub const fn direct(mut self, direct: bool) -> OpenOptions {
+        self.direct = direct;
+        self
+    }
+}
+
+/// What [`File::sync`] makes durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncMode {
+    /// The contents and the length (fdatasync).
+    Data,
+    /// Contents and every attribute (fsync).
+    All,
+}
+
+/// The outcome of a read or a write: bytes moved, and the buffer back, whatever happened.
+#[derive(Debug)]
+pub struct Io {
+    /// Bytes moved; fewer than asked for is legal (short I/O), and zero on a read means the end of the file.
+    pub result: Result<usize>,
+    /// The buffer that was handed in.
+    pub buf: Buf,
+}
+
+/// An open file. Offsets are bytes from its beginning.
+pub trait File: Send + Sync {
+    /// Reads at most `buf.len()` bytes at `offset` into the front of `buf`, whose length stays as it was.
+    fn read_at(&self, offset: u64, buf: Buf) -> Pending<Io>;
+
+    /// Writes the bytes of `buf` at `offset`, extending the file when it ends before. They are volatile until a sync.
+    fn write_at(&self, offset: u64, buf: Buf) -> Pending<Io>;
+
+    /// [`File::write_at`] and then, only if every byte was written, [`File::sync`] with [`SyncMode::Data`]; one
+    /// submission where the backend can link them. `Ok(n)` with `n == buf.len()` means written *and* durable; a
+    /// smaller `n` means a short write and no sync.
+    fn write_at_and_sync(&self, offset: u64, buf: Buf) -> Pending<Io>;
+
+    /// Makes completed writes durable.
+    fn sync(&self, mode: SyncMode) -> Pending<Result<()>>;
+
+    /// Reserves space so that the file is `len` bytes long, reading as zeros behind its former end.
+    fn allocate(&self, len: u64) -> Pending<Result<()>>;
+
+    /// Cuts the file to `len` bytes, or extends it with zeros.
+    fn truncate(&self, len: u64) -> Pending<Result<()>>;
+
+    /// Length in bytes, as of now.
+    fn len(&self) -> Pending<Result<u64>>;
+}
+
+/// Holds an advisory lock on a file until dropped.
+pub trait FileLock: Send + Sync {}
+
+/// A directory tree that the database owns. Paths are relative to its root, use `/`, and never contain `..`;
+/// the root itself is `""`.
+pub trait Disk: Send + Sync {
+    /// Opens or creates a file.
+    fn open(&self, path: &str, options: OpenOptions) -> Pending<Result<Arc<dyn File>>>;
+    /// Replaces `to` by `from`, atomically; durable after [`Disk::sync_dir`] of the directories involved.
+    fn rename(&self, from: &str, to: &str) -> Pending<Result<()>>;
+    /// Removes a file. Open handles go on working.
+    fn remove(&self, path: &str) -> Pending<Result<()>>;
+    /// Names (not paths) of the entries of a directory, sorted bytewise.
+    fn list(&self, dir: &str) -> Pending<Result<Vec<String>>>;
+    /// Creates a directory, and its missing parents; one that exists is no error.
+    fn create_dir(&self, dir: &str) -> Pending<Result<()>>;
+    /// Removes an empty directory.
+    fn remove_dir(&self, dir: &str) -> Pending<Result<()>>;
+    /// Makes the entries of `dir` durable: creations, renames and removals in it.
+    fn sync_dir(&self, dir: &str) -> Pending<Result<()>>;
+    /// Takes an exclusive lock on a file, creating it; [`crate::ErrorKind::Locked`] when another process, or another
+    /// [`Disk`] of this one, holds it.
+    fn lock(&self, path: &str) -> Pending<Result<Box<dyn FileLock>>>;
+    /// What a person would call this directory in an error message.
+    fn describe(&self) -> String;
+}
+
+/// Reads until `buf` is full or the file ends; the result says how many bytes are there.
+pub async fn read_full(file: &dyn File, offset: u64, buf: Buf) -> Io {
+    let wanted = buf.len();
+    let Io { result, mut buf } = file.read_at(offset, buf).await;
+    let mut filled = match result {
+        Ok(n) => n,
+        Err(error) => return Io { result: Err(error), buf },
+    };
+    while filled < wanted && filled > 0 {
+        let rest = Buf::zeroed(wanted - filled);
+        let Io { result, buf: rest } = file.read_at(offset + filled as u64, rest).await;
+        match result {
+            Ok(0) => break,
+            Ok(n) => {
+                buf[filled..filled + n].copy_from_slice(&rest[..n]);
+                filled += n;
+            }
+            Err(error) => return Io { result: Err(error), buf },
+        }
+    }
+    Io { result: Ok(filled), buf }
+}
+
+/// Writes all of `buf`, however short the single writes are.
+pub async fn write_full(file: &dyn File, offset: u64, buf: Buf) -> (Result<()>, Buf) {
+    let total = buf.len();
+    let Io { result, buf } = file.write_at(offset, buf).await;
+    let mut written = match result {
+        Ok(n) => n,
+        Err(error) => return (Err(error), buf),
+    };
+    while written < total {
+        let rest = Buf::from(&buf[written..]);
+        match file.write_at(offset + written as u64, rest).await.result {
+            Ok(0) => return (Err(IoError::write_zero()), buf),
+            Ok(n) => written += n,
+            Err(error) => return (Err(error), buf),
+        }
+    }
+    (Ok(()), buf)
+}

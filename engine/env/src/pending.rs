@@ -1,0 +1,118 @@
+//! One concrete future for everything that completes later: I/O, timers, lock waits.
+//!
+//! A [`Pending`] is either ready at birth, at no cost, or backed by a one-shot slot shared with a [`Completer`].
+//! Dropping the `Pending` stops the waiting; what was being waited for goes on, and its result is dropped with the
+//! slot. Dropping the `Completer` without completing is a bug in a backend, except at shutdown, when the waiter
+//! stays pending for ever and is dropped with its executor.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use crate::sync::Mutex;
+
+/// The result of an operation that may still be under way.
+#[must_use = "nothing is known about the operation before this is awaited"]
+pub struct Pending<T>(Repr<T>);
+
+enum Repr<T> {
+    Ready(Option<T>),
+    Slot(Arc<Slot<T>>),
+}
+
+/// The other end of a [`Pending`]: whoever holds it completes the operation, once.
+pub struct Completer<T>(Arc<Slot<T>>);
+
+struct Slot<T>(Mutex<State<T>>);
+
+enum State<T> {
+    Waiting(Option<Waker>),
+    Done(T),
+    Taken,
+    /// The `Pending` was dropped: nobody wants the result.
+    Abandoned,
+}
+
+/// A pending operation and its completer.
+pub fn pending<T>() -> (Completer<T>, Pending<T>) {
+    let slot = Arc::new(Slot(Mutex::new(State::Waiting(None))));
+    (Completer(slot.clone()), Pending(Repr::Slot(slot)))
+}
+
+impl<T> Pending<T> {
+    /// An operation that is done already.
+    pub fn ready(value: T) -> Pending<T> {
+        Pending(Repr::Ready(Some(value)))
+    }
+}
+
+impl<T> Completer<T> {
+    /// Hands over the result and wakes the waiter.
+    pub fn complete(self, value: T) {
+        let mut state = self.0.0.lock();
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Waiting(waker) => {
+                *state = State::Done(value);
+                drop(state);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            }
+            State::Abandoned => *state = State::Abandoned,
+            State::Done(_) | State::Taken => unreachable!("a completer completes once"),
+        }
+    }
+
+    /// Whether the waiter is gone, so that nobody will see the result.
+    pub fn is_abandoned(&self) -> bool {
+        matches!(*self.0.0.lock(), State::Abandoned)
+    }
+}
+
+impl<T> Unpin for Pending<T> {}
+
+impl<T> Future for Pending<T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        match &mut self.get_mut().0 {
+            Repr::Ready(value) => Poll::Ready(value.take().expect("a Pending is not polled after it was ready")),
+            Repr::Slot(slot) => {
+                let mut state = slot.0.lock();
+                match std::mem::replace(&mut *state, State::Taken) {
+                    State::Done(value) => Poll::Ready(value),
+                    State::Waiting(old) => {
+                        let waker = match old {
+                            Some(old) if old.will_wake(cx.waker()) => old,
+                            _ => cx.waker().clone(),
+                        };
+                        *state = State::Waiting(Some(waker));
+                        Poll::Pending
+                    }
+                    State::Taken | State::Abandoned => unreachable!("a Pending is not polled after it was ready"),
+                }
+            }
+        }
+    }
+}
+
+impl<T> Drop for Pending<T> {
+    fn drop(&mut self) {
+        if let Repr::Slot(slot) = &self.0 {
+            // A result that arrived unseen is dropped outside the lock.
+            let _unseen = std::mem::replace(&mut *slot.0.lock(), State::Abandoned);
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Pending<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pending")
+    }
+}
+
+impl<T> std::fmt::Debug for Completer<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Completer")
+    }
+}

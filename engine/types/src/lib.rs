@@ -1,0 +1,19 @@
+//! PostgreSQL's values.
+//!
+//! A value is a [`Datum`]: a *physical* representation without a type. Its SQL type is known from the context, as an
+//! [`Oid`] and a type modifier ([`TypeMod`]), exactly as in PostgreSQL. Many values side by side are a [`Column`].
+//! Errors are [`PgError`]s with PostgreSQL's SQLSTATE, message, detail, hint and position.
+
+mod column;
+mod datum;
+mod error;
+pub mod oid;
+
+pub use column::{Bitmap, ByteColumn, Column, ColumnData, Physical};
+pub use datum::{Array, Datum, Interval, Numeric};
+pub use error::{PgError, Result, SqlState};
+pub use oid::Oid;
+
+/// A type modifier as PostgreSQL stores it: -1 for none, `n + 4` for varchar(n), `((p << 16) | s) + 4` for
+/// numeric(p, s), and so on.
+pub type TypeMod = i32;
