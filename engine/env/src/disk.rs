@@ -48,11 +48,16 @@ pub enum SyncMode {
 /// The outcome of a read or a write: bytes moved, and the buffer back, whatever happened.
 #[derive(Debug)]
 pub struct Io {
-    /// Bytes moved; fewer than asked for is legal (short I/O), and zero on a read means the end of the file.
+    /// Bytes moved; fewer than asked for is legal (short I/O), and zero on a read means the end of the file. On a file
+    /// opened with [`OpenOptions::direct`], short I/O stops at a multiple of [`SECTOR`] or at the end of the file, so
+    /// that the rest may be asked for.
     pub result: Result<usize>,
     /// The buffer that was handed in.
     pub buf: Buf,
 }
+
+/// The smallest unit that a device moves, in bytes: short I/O on a direct file never cuts one.
+pub const SECTOR: usize = 512;
 
 /// An open file. Offsets are bytes from its beginning.
 pub trait File: Send + Sync {
@@ -70,7 +75,8 @@ pub trait File: Send + Sync {
     /// Makes completed writes durable.
     fn sync(&self, mode: SyncMode) -> Pending<Result<()>>;
 
-    /// Reserves space so that the file is `len` bytes long, reading as zeros behind its former end.
+    /// Reserves space so that the file is at least `len` bytes long, reading as zeros behind its former end. Never
+    /// shortens it.
     fn allocate(&self, len: u64) -> Pending<Result<()>>;
 
     /// Cuts the file to `len` bytes, or extends it with zeros.
@@ -86,9 +92,9 @@ pub trait FileLock: Send + Sync {}
 /// A directory tree that the database owns. Paths are relative to its root, use `/`, and never contain `..`;
 /// the root itself is `""`.
 pub trait Disk: Send + Sync {
-    /// Opens or creates a file.
+    /// Opens or creates a file; a directory is refused with [`crate::ErrorKind::Directory`].
     fn open(&self, path: &str, options: OpenOptions) -> Pending<Result<Arc<dyn File>>>;
-    /// Replaces `to` by `from`, atomically; durable after [`Disk::sync_dir`] of the directories involved.
+    /// Replaces the file `to`, if there is one, by the file `from`, atomically; durable after [`Disk::sync_dir`] of the directories involved.
     fn rename(&self, from: &str, to: &str) -> Pending<Result<()>>;
     /// Removes a file. Open handles go on working.
     fn remove(&self, path: &str) -> Pending<Result<()>>;
@@ -100,8 +106,8 @@ pub trait Disk: Send + Sync {
     fn remove_dir(&self, dir: &str) -> Pending<Result<()>>;
     /// Makes the entries of `dir` durable: creations, renames and removals in it.
     fn sync_dir(&self, dir: &str) -> Pending<Result<()>>;
-    /// Takes an exclusive lock on a file, creating it; [`crate::ErrorKind::Locked`] when another process, or another
-    /// [`Disk`] of this one, holds it.
+    /// Takes an exclusive lock on a file, creating it; [`crate::ErrorKind::Locked`] when another process, or this one, by
+    /// whatever [`Disk`], holds it.
     fn lock(&self, path: &str) -> Pending<Result<Box<dyn FileLock>>>;
     /// What a person would call this directory in an error message.
     fn describe(&self) -> String;
@@ -116,6 +122,13 @@ pub async fn read_full(file: &dyn File, offset: u64, buf: Buf) -> Io {
         Err(error) => return Io { result: Err(error), buf },
     };
     while filled < wanted && filled > 0 {
+        // Short, or the end? The length tells. Reading on at the end would tell too, but not on a direct file whose
+        // length is no multiple of a sector.
+        match file.len().await {
+            Ok(len) if len <= offset + filled as u64 => break,
+            Ok(_) => {}
+            Err(error) => return Io { result: Err(error), buf },
+        }
         let rest = Buf::zeroed(wanted - filled);
         let Io { result, buf: rest } = file.read_at(offset + filled as u64, rest).await;
         match result {

@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 pub use buf::{ALIGNMENT, Buf};
 pub use clock::{Clock, Instant, Timestamp};
-pub use disk::{Disk, File, FileLock, Io, OpenOptions, SyncMode, read_full, write_full};
+pub use disk::{Disk, File, FileLock, Io, OpenOptions, SECTOR, SyncMode, read_full, write_full};
 pub use error::{ErrorKind, IoError, Result};
 pub use pending::{Completer, Pending, pending};
 pub use probe::Probe;
@@ -79,6 +79,37 @@ impl Env {
         if let Some(probe) = &self.probe {
             probe.sometimes(mark);
         }
+    }
+
+    /// Completes after `duration`.
+    pub fn sleep(&self, duration: std::time::Duration) -> Pending<()> {
+        self.clock.sleep_until(self.clock.monotonic() + duration)
+    }
+
+    /// Starts a background task; awaiting the [`Task`] waits for its end, dropping it lets the task run on.
+    pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) -> Task {
+        self.spawn.spawn(name, Box::pin(future))
+    }
+
+    /// Runs CPU-heavy `work` off the I/O path and waits for its result.
+    ///
+    /// # Panics
+    /// When `work` panicked.
+    pub async fn offload<T: Send + 'static>(&self, name: &'static str, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let (completer, result) = pending();
+        let ended = self.spawn.offload(
+            name,
+            Box::new(move || {
+                completer.complete(work());
+            }),
+        );
+        ended.await;
+        let mut result = std::pin::pin!(result);
+        std::future::poll_fn(move |cx| match result.as_mut().poll(cx) {
+            std::task::Poll::Ready(value) => std::task::Poll::Ready(value),
+            std::task::Poll::Pending => panic!("offloaded work \"{name}\" panicked"),
+        })
+        .await
     }
 
     /// Runs `future` to its end on this thread, driving the backend's completions meanwhile.

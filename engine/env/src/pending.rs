@@ -2,8 +2,17 @@
 //!
 //! A [`Pending`] is either ready at birth, at no cost, or backed by a one-shot slot shared with a [`Completer`].
 //! Dropping the `Pending` stops the waiting; what was being waited for goes on, and its result is dropped with the
-//! slot. Dropping the `Completer` without completing is a bug in a backend, except at shutdown, when the waiter
-//! stays pending for ever and is dropped with its executor.
+//! slot. So a result that must not get lost (a permit, a lock) is a value that gives itself back when dropped.
+//! Dropping the `Completer` without completing is a bug in a backend, except at shutdown: the waiter then stays
+//! pending for ever, and is forgotten by the slot, so that a task waiting for nothing is freed.
+//!
+//! ```text
+//!            complete(v)              poll
+//!  Waiting ─────────────▶ Done(v) ───────────▶ Taken
+//!     │ │ drop(Completer)
+//!     │ └───────────────▶ Orphaned
+//!     └─ drop(Pending) ─▶ Abandoned   (from any state)
+//! ```
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,12 +32,25 @@ enum Repr<T> {
 /// The other end of a [`Pending`]: whoever holds it completes the operation, once.
 pub struct Completer<T>(Arc<Slot<T>>);
 
+impl<T> Drop for Completer<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.0.lock();
+        if let State::Waiting(_) = &*state {
+            // The waker may own the waiting task, which owns the slot: dropped outside the lock, and cutting the cycle.
+            let _waker = std::mem::replace(&mut *state, State::Orphaned);
+            drop(state);
+        }
+    }
+}
+
 struct Slot<T>(Mutex<State<T>>);
 
 enum State<T> {
     Waiting(Option<Waker>),
     Done(T),
     Taken,
+    /// The `Completer` was dropped: nothing will ever come.
+    Orphaned,
     /// The `Pending` was dropped: nobody wants the result.
     Abandoned,
 }
@@ -47,8 +69,8 @@ impl<T> Pending<T> {
 }
 
 impl<T> Completer<T> {
-    /// Hands over the result and wakes the waiter.
-    pub fn complete(self, value: T) {
+    /// Hands over the result and wakes the waiter. Says whether there was one; if not, `value` was dropped.
+    pub fn complete(self, value: T) -> bool {
         let mut state = self.0.0.lock();
         match std::mem::replace(&mut *state, State::Taken) {
             State::Waiting(waker) => {
@@ -57,9 +79,15 @@ impl<T> Completer<T> {
                 if let Some(waker) = waker {
                     waker.wake();
                 }
+                true
             }
-            State::Abandoned => *state = State::Abandoned,
-            State::Done(_) | State::Taken => unreachable!("a completer completes once"),
+            State::Abandoned => {
+                *state = State::Abandoned;
+                drop(state);
+                drop(value);
+                false
+            }
+            State::Done(_) | State::Taken | State::Orphaned => unreachable!("a completer completes once"),
         }
     }
 
@@ -87,6 +115,10 @@ impl<T> Future for Pending<T> {
                             _ => cx.waker().clone(),
                         };
                         *state = State::Waiting(Some(waker));
+                        Poll::Pending
+                    }
+                    State::Orphaned => {
+                        *state = State::Orphaned;
                         Poll::Pending
                     }
                     State::Taken | State::Abandoned => unreachable!("a Pending is not polled after it was ready"),
