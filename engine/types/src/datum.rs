@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::Oid;
+use crate::{Numeric, Oid};
 
 /// A value in its physical form. The SQL type is the context's business:
 ///
@@ -19,7 +19,10 @@ use crate::Oid;
 /// | `Bytes` | bytea |
 /// | `Interval`, `Uuid` | interval, uuid |
 /// | `Array` | every array type, int2vector, oidvector |
+/// | `TimeTz` | timetz |
 /// | `Record` | composite values |
+///
+/// A value of type void is an empty `Text`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Datum {
     /// SQL NULL of any type.
@@ -51,7 +54,9 @@ pub enum Datum {
     /// See the table above.
     Array(Arc<Array>),
     /// See the table above.
-    Record(Arc<[Datum]>),
+    TimeTz(TimeTz),
+    /// See the table above.
+    Record(Arc<Record>),
 }
 
 /// PostgreSQL's interval: three fields that do not convert into one another.
@@ -65,9 +70,24 @@ pub struct Interval {
     pub micros: i64,
 }
 
-/// An arbitrary-precision decimal with PostgreSQL's display scale, NaN and infinities.
+/// PostgreSQL's timetz: a time of day and the zone it was said in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TimeTz {
+    /// Microseconds since midnight, local to the zone.
+    pub micros: i64,
+    /// Seconds *west* of UTC, as PostgreSQL stores it: `+01` is -3600.
+    pub zone: i32,
+}
+
+/// A composite value. Like PostgreSQL's, it carries the types of its fields, so that an anonymous record can be
+/// printed, sent and compared without a catalog.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Numeric;
+pub struct Record {
+    /// Type of each field.
+    pub types: Arc<[Oid]>,
+    /// The fields.
+    pub values: Vec<Datum>,
+}
 
 /// A PostgreSQL array: any number of dimensions, each with a lower bound, elements in row-major order.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,5 +109,37 @@ impl Datum {
     /// A text value.
     pub fn text(text: impl Into<Arc<str>>) -> Datum {
         Datum::Text(text.into())
+    }
+
+    /// A composite value of these types and fields.
+    pub fn record(types: impl Into<Arc<[Oid]>>, values: Vec<Datum>) -> Datum {
+        let types = types.into();
+        assert_eq!(types.len(), values.len(), "a record has one type a field");
+        Datum::Record(Arc::new(Record { types, values }))
+    }
+
+    /// Bytes that the value keeps outside of itself.
+    pub fn heap_memory(&self) -> usize {
+        match self {
+            Datum::Text(text) => text.len() + 16,
+            Datum::Bytes(bytes) => bytes.len() + 16,
+            Datum::Numeric(numeric) => numeric.heap_memory(),
+            Datum::Array(array) => size_of::<Array>() + array.dimensions.len() * 8 + memory_of(&array.elements),
+            Datum::Record(record) => size_of::<Record>() + memory_of(&record.values),
+            _ => 0,
+        }
+    }
+}
+
+fn memory_of(values: &[Datum]) -> usize {
+    values.iter().map(|value| size_of::<Datum>() + value.heap_memory()).sum()
+}
+
+impl Array {
+    /// A one-dimensional array with lower bound 1; the empty array when there are no elements.
+    pub fn vector(element_type: Oid, elements: Vec<Datum>) -> Array {
+        let length = i32::try_from(elements.len()).expect("an array has fewer than 2^31 elements");
+        let dimensions = if length == 0 { Vec::new() } else { vec![(length, 1)] };
+        Array { element_type, dimensions, elements }
     }
 }

@@ -5,13 +5,17 @@
 //! Errors are [`PgError`]s with PostgreSQL's SQLSTATE, message, detail, hint and position.
 
 mod column;
+mod column_ops;
 mod datum;
 mod error;
+mod numeric;
 pub mod oid;
 
 pub use column::{Bitmap, ByteColumn, Column, ColumnData, Physical};
-pub use datum::{Array, Datum, Interval, Numeric};
+pub use column_ops::ColumnBuilder;
+pub use datum::{Array, Datum, Interval, Record, TimeTz};
 pub use error::{PgError, Result, SqlState};
+pub use numeric::{Numeric, NumericSum};
 pub use oid::Oid;
 
 /// A type modifier as PostgreSQL stores it: -1 for none, `n + 4` for varchar(n), `((p << 16) | s) + 4` for
