@@ -67,3 +67,31 @@ pub enum Suspending {
     /// Catalog look-ups: `pg_get_indexdef`, `regclass` input, `pg_table_is_visible`, ... by `prosrc`.
     Catalog(&'static str),
 }
+
+/// The running states of one aggregate call, for many groups at once.
+///
+/// FILTER, DISTINCT and ORDER BY are the executor's business: it hands over the rows that count, once each, in order.
+/// NULL arguments are handed over too: an aggregate over a strict transition function passes over the rows where any
+/// argument is NULL by itself.
+pub trait Accumulator: Send {
+    /// Makes room for the groups `0..groups`; those that were there stay.
+    fn resize(&mut self, groups: usize);
+
+    /// Adds `groups.len()` rows: row `i` of every column goes to the group `groups[i]`. `args` is empty for `count(*)`.
+    fn update(&mut self, context: &FunctionContext<'_>, groups: &[u32], args: &[&Column]) -> Result<()>;
+
+    /// Adds `rows` rows, all to the group `group`: the ungrouped case, where a tight loop is worth having.
+    fn update_one(&mut self, context: &FunctionContext<'_>, group: u32, args: &[&Column], rows: usize) -> Result<()> {
+        self.update(context, &vec![group; rows], args)
+    }
+
+    /// The aggregate's value for a group, which keeps its state: a window function goes on adding. `direct` are the
+    /// direct arguments of an ordered-set aggregate.
+    fn finish(&mut self, context: &FunctionContext<'_>, group: usize, direct: &[Datum]) -> Result<Datum>;
+
+    /// About how many bytes the states occupy.
+    fn memory(&self) -> usize;
+}
+
+/// Makes the states of an aggregate call; argument and result types are in the context.
+pub type Aggregate = fn(&FunctionContext<'_>) -> Result<Box<dyn Accumulator>>;
