@@ -28,7 +28,10 @@ impl ExprType {
 }
 
 /// An expression and where it stands in the statement's text.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// Two expressions are equal when they compute the same: where they stand, and how a coercion was asked for, does not
+/// count (PostgreSQL's `equal()`). So a grouped expression is found again in a target list with `==`.
+#[derive(Clone, Debug)]
 pub struct Expr {
     /// What it is.
     pub kind: ExprKind,
@@ -185,6 +188,19 @@ pub enum ExprKind {
         /// Whether the elements are arrays themselves.
         multidimensional: bool,
     },
+    /// `x COLLATE c`: the value itself; the collation is the node's type's.
+    Collate(Box<Expr>),
+    /// `SET a[i] = v`, `SET a[i:j] = v`: the array with that element (or those) replaced.
+    SubscriptAssign {
+        /// The array as it was; NULL makes a new one.
+        arg: Box<Expr>,
+        /// As in [`ExprKind::Subscript`].
+        indexes: Vec<(Option<Expr>, Option<Expr>)>,
+        /// Whether any dimension is a slice: the value is then an array.
+        slice: bool,
+        /// The new element or elements.
+        value: Box<Expr>,
+    },
     /// `a[i]`, `a[i:j]`, `a[i][j]`.
     Subscript {
         /// The array.
@@ -223,8 +239,8 @@ pub enum ExprKind {
     NextValue(Oid),
 }
 
-/// A function call.
-#[derive(Clone, Debug, PartialEq)]
+/// A function call. Equality ignores `form`.
+#[derive(Clone, Debug)]
 pub struct FuncExpr {
     /// `pg_proc.oid`.
     pub function: Oid,
@@ -323,7 +339,9 @@ pub enum SubLinkKind {
     Array,
     /// `(a, b) op (SELECT ...)`: a single-row comparison.
     RowCompare,
-    /// `UPDATE ... SET (a, b) = (SELECT ...)`: column of the `n`-th multi-assignment.
+    /// `UPDATE ... SET (a, b) = (SELECT ...)`, the `n`-th of the statement: the row as a record (all NULL when there is
+    /// none; two rows are an error). Each assigned column is an [`ExprKind::Field`] of it, with the same `n` and the
+    /// same query, so that it need be run but once.
     MultiExpr(usize),
 }
 
@@ -371,6 +389,27 @@ pub enum SqlValue {
     SessionUser,
     CurrentCatalog,
     CurrentSchema,
+}
+
+impl PartialEq for Expr {
+    fn eq(&self, other: &Expr) -> bool {
+        self.ty == other.ty
+            && match (&self.kind, &other.kind) {
+                (ExprKind::Relabel(a, _), ExprKind::Relabel(b, _))
+                | (ExprKind::CoerceViaIo(a, _), ExprKind::CoerceViaIo(b, _)) => a == b,
+                (a, b) => a == b,
+            }
+    }
+}
+
+impl PartialEq for FuncExpr {
+    fn eq(&self, other: &FuncExpr) -> bool {
+        self.function == other.function
+            && self.operator == other.operator
+            && self.input_collation == other.input_collation
+            && self.variadic == other.variadic
+            && self.args == other.args
+    }
 }
 
 impl Expr {
