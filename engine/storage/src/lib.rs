@@ -1,1 +1,20 @@
-//! helios-storage.
+//! The storage floor: a multiversion, ordered, durable key-value store.
+#![warn(missing_docs)]
+
+mod batch;
+mod error;
+mod key;
+mod memtable;
+mod options;
+pub mod row;
+mod scan;
+mod snapshot;
+mod storage;
+
+pub use batch::{Durability, Entry, Lookup, SequenceReservation, Value, Version, Write, WriteBatch};
+pub use error::{Error, Result};
+pub use key::{BranchId, CommitTs, Direction, KeyRange, Space, StorageId};
+pub use options::Options;
+pub use scan::Scan;
+pub use snapshot::Snapshot;
+pub use storage::{Committing, RecoveryReport, Stats, Storage, VerifyReport};
