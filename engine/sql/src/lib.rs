@@ -14,5 +14,6 @@
 
 pub mod expr;
 pub mod functions;
+pub mod parse;
 pub mod query;
 pub mod session;
