@@ -1,0 +1,568 @@
+//! A transaction: snapshots per statement, a private write set, locks until the end.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use helios_env::Env;
+use helios_env::sync::{Arc, AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering};
+use helios_storage::{
+    CommitTs, Committing as LogCommit, Direction, Durability, KeyRange, Lookup, Snapshot, Space, Storage, Value,
+    Version, WriteBatch,
+};
+
+use crate::error::{Error, Result};
+use crate::lock_table::{Acquired, LockTable, LockTag, Owner};
+use crate::mode::{RowLockMode, TableLockMode, Wait};
+use crate::scan::TransactionScan;
+use crate::sequences::Sequences;
+use crate::write_set::OwnVersion;
+
+/// PostgreSQL's isolation levels, as far as they exist here: READ UNCOMMITTED is READ COMMITTED, and SERIALIZABLE is
+/// refused by the floors above rather than weakened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IsolationLevel {
+    /// A snapshot per statement.
+    ReadCommitted,
+    /// One snapshot, taken by the first statement; the first updater wins.
+    RepeatableRead,
+}
+
+/// How a transaction begins.
+#[derive(Clone, Copy, Debug)]
+pub struct TransactionOptions {
+    /// Isolation level.
+    pub isolation: IsolationLevel,
+    /// `pg_backend_pid()` of the session, for deadlock reports.
+    pub pid: i32,
+    /// How long a waiter waits before it looks for a deadlock.
+    pub deadlock_timeout: Duration,
+}
+
+impl Default for TransactionOptions {
+    fn default() -> Self {
+        TransactionOptions {
+            isolation: IsolationLevel::ReadCommitted,
+            pid: 0,
+            deadlock_timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Number of a statement within its transaction, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CommandId(pub u32);
+
+/// A running statement: what it sees, and under which number it writes.
+#[derive(Clone)]
+pub struct Statement {
+    /// Committed state that it sees.
+    pub snapshot: Snapshot,
+    /// It sees this transaction's own writes of earlier commands.
+    pub command: CommandId,
+}
+
+impl Statement {
+    /// The timestamp up to which commits are visible.
+    pub fn timestamp(&self) -> CommitTs {
+        self.snapshot.commit_ts()
+    }
+}
+
+/// What became of an insertion.
+#[derive(Clone, Debug)]
+pub enum Inserted {
+    /// The key is ours now.
+    Done,
+    /// A live row has this key: committed, or written by this transaction.
+    Exists(Version),
+}
+
+/// What was found once a row lock was held.
+#[derive(Clone, Debug)]
+pub enum RowLock {
+    /// The row is as the statement saw it.
+    Current(Version),
+    /// READ COMMITTED: the row was updated since; here is its newest version and where it is now. Re-check the
+    /// statement's condition on it.
+    Newer {
+        /// The row's key now.
+        key: Bytes,
+        /// Its newest version.
+        version: Version,
+    },
+    /// READ COMMITTED: the row was deleted since (another row may have its key).
+    Gone,
+    /// This very statement (or a later one) has changed the row already.
+    SelfModified,
+    /// SKIP LOCKED, and somebody holds it.
+    Skipped,
+}
+
+/// Everything that transactions of one store share. Cheap to clone.
+#[derive(Clone)]
+pub struct Transactions(Arc<Shared>);
+
+struct Shared {
+    env: Env,
+    storage: Storage,
+    locks: LockTable,
+    sequences: Sequences,
+    next_owner: AtomicU64,
+    next_xid: AtomicU64,
+}
+
+impl Transactions {
+    /// Over a store that was just opened; `first_xid` is above every xid in its log.
+    pub fn new(env: Env, storage: Storage, first_xid: u64) -> Transactions {
+        let sequences = Sequences::new(storage.clone());
+        let locks = LockTable::new(env.clone());
+        Transactions(Arc::new(Shared {
+            env,
+            storage,
+            locks,
+            sequences,
+            next_owner: AtomicU64::new(1),
+            next_xid: AtomicU64::new(first_xid),
+        }))
+    }
+
+    /// The store below.
+    pub fn storage(&self) -> &Storage {
+        &self.0.storage
+    }
+
+    /// Sequences, which live outside transactions.
+    pub fn sequences(&self) -> &Sequences {
+        &self.0.sequences
+    }
+
+    /// How many locks are held explicitly, by anyone.
+    pub fn explicit_locks(&self) -> usize {
+        self.0.locks.len()
+    }
+
+    /// Starts a transaction.
+    pub fn begin(&self, options: TransactionOptions) -> Transaction {
+        let id = self.0.next_owner.fetch_add(1, Ordering::Relaxed);
+        Transaction {
+            shared: self.0.clone(),
+            owner: Owner::new(id, options.pid),
+            options,
+            xid: AtomicU64::new(0),
+            command: AtomicU32::new(0),
+            snapshot: Mutex::new(None),
+            savepoints: Mutex::default(),
+            finished: AtomicBool::new(false),
+        }
+    }
+}
+
+/// A savepoint, in the order of their creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavepointId(usize);
+
+struct Savepoint {
+    writes: usize,
+    locks: usize,
+}
+
+/// One transaction. Dropping it rolls it back.
+pub struct Transaction {
+    shared: Arc<Shared>,
+    owner: Arc<Owner>,
+    options: TransactionOptions,
+    xid: AtomicU64,
+    command: AtomicU32,
+    snapshot: Mutex<Option<Snapshot>>,
+    savepoints: Mutex<Vec<Savepoint>>,
+    finished: AtomicBool,
+}
+
+impl Transaction {
+    /// Its isolation level.
+    pub fn isolation(&self) -> IsolationLevel {
+        self.options.isolation
+    }
+
+    /// Its xid, once it has written something.
+    pub fn xid(&self) -> Option<u64> {
+        match self.xid.load(Ordering::Relaxed) {
+            0 => None,
+            xid => Some(xid),
+        }
+    }
+
+    /// Its xid, assigned now if it has none.
+    pub fn assign_xid(&self) -> u64 {
+        if self.xid.load(Ordering::Relaxed) == 0 {
+            let xid = self.shared.next_xid.fetch_add(1, Ordering::Relaxed);
+            self.xid.store(xid, Ordering::Relaxed);
+            self.shared.locks.add_writer(&self.owner);
+        }
+        self.xid.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has buffered writes.
+    pub fn has_writes(&self) -> bool {
+        !self.owner.write_set.lock().is_empty()
+    }
+
+    /// Bytes buffered.
+    pub fn memory(&self) -> usize {
+        self.owner.write_set.lock().memory()
+    }
+
+    /// The store below.
+    pub fn storage(&self) -> &Storage {
+        &self.shared.storage
+    }
+
+    /// Sequences, which live outside transactions.
+    pub fn sequences(&self) -> &Sequences {
+        &self.shared.sequences
+    }
+
+    /// Begins a statement: a fresh snapshot at READ COMMITTED, the transaction's at REPEATABLE READ, and the next
+    /// command number.
+    pub fn statement(&self) -> Statement {
+        let command = CommandId(self.command.fetch_add(1, Ordering::Relaxed) + 1);
+        let snapshot = match self.options.isolation {
+            IsolationLevel::ReadCommitted => self.shared.storage.snapshot(),
+            IsolationLevel::RepeatableRead => {
+                self.snapshot.lock().get_or_insert_with(|| self.shared.storage.snapshot()).clone()
+            }
+        };
+        Statement { snapshot, command }
+    }
+
+    /// The version of a key that `statement` sees; `None` where there is no live row. Answers from memory or says that
+    /// it must wait.
+    pub fn try_get(&self, statement: &Statement, space: Space, key: &[u8]) -> Result<Lookup> {
+        if let Some(own) = self.owner.write_set.lock().visible(space, key, statement.command) {
+            return Ok(match own.value {
+                Value::Row(_) => Lookup::Found(own_version(own)),
+                Value::Deleted | Value::Moved { .. } => Lookup::Absent,
+            });
+        }
+        Ok(match self.shared.storage.try_get(space, key, statement.timestamp())? {
+            Lookup::Found(version) if !matches!(version.value, Value::Row(_)) => Lookup::Absent,
+            other => other,
+        })
+    }
+
+    /// [`Transaction::try_get`], waiting where it must.
+    pub async fn get(&self, statement: &Statement, space: Space, key: &[u8]) -> Result<Option<Version>> {
+        match self.try_get(statement, space, key)? {
+            Lookup::Found(version) => Ok(Some(version)),
+            Lookup::Absent => Ok(None),
+            Lookup::NeedsIo => Ok(live(self.shared.storage.get(space, key, statement.timestamp()).await?)),
+        }
+    }
+
+    /// The rows of a range that `statement` sees, in key order.
+    pub fn scan(&self, statement: &Statement, space: Space, range: KeyRange, direction: Direction) -> TransactionScan {
+        let own = self.owner.write_set.lock().touches(space).then(|| self.owner.clone());
+        let storage = self.shared.storage.scan(space, range.clone(), direction, statement.timestamp());
+        TransactionScan::new(storage, own, statement.clone(), space, range, direction)
+    }
+
+    /// Locks a table, by OID, until the end of the transaction. `false`: skipped.
+    pub async fn lock_table(&self, table: u32, mode: TableLockMode, wait: Wait) -> Result<bool> {
+        let acquired = self.acquire(LockTag::Table(table), mode.into(), wait).await?;
+        Ok(acquired != Acquired::Skipped)
+    }
+
+    async fn acquire(&self, tag: LockTag, mode: crate::mode::Mode, wait: Wait) -> Result<Acquired> {
+        self.shared.locks.acquire(&self.owner, tag, mode, wait, self.options.deadlock_timeout).await
+    }
+
+    /// Locks the row that `statement` saw as `seen` under `key`, and says what it is now.
+    ///
+    /// REPEATABLE READ fails with [`Error::SerializationFailure`] when the row was changed after its snapshot.
+    pub async fn lock_row(
+        &self,
+        statement: &Statement,
+        space: Space,
+        key: &Bytes,
+        seen: &Version,
+        mode: RowLockMode,
+        wait: Wait,
+    ) -> Result<RowLock> {
+        let mut key = key.clone();
+        let mut moved = false;
+        loop {
+            let tag = LockTag::Row(space, key.clone());
+            let acquired = self.acquire(tag.clone(), mode.into(), wait).await?;
+            if acquired == Acquired::Skipped {
+                return Ok(RowLock::Skipped);
+            }
+            let forget = || {
+                if acquired == Acquired::New {
+                    self.shared.locks.drop_last(&self.owner, &tag);
+                }
+            };
+            let own = self.owner.write_set.lock().newest(space, &key).cloned();
+            if let Some(own) = own {
+                if own.command >= statement.command {
+                    return Ok(RowLock::SelfModified);
+                }
+                return match own.value {
+                    Value::Row(_) => Ok(RowLock::Current(own_version(&own))),
+                    Value::Deleted | Value::Moved { .. } => Ok(RowLock::Gone),
+                };
+            }
+            let newest = self.newest(space, &key).await?;
+            let Some(newest) = newest else {
+                forget();
+                return Ok(RowLock::Gone);
+            };
+            if newest.commit_ts <= statement.timestamp() && !moved {
+                return Ok(RowLock::Current(newest));
+            }
+            if self.options.isolation == IsolationLevel::RepeatableRead {
+                let what = if matches!(newest.value, Value::Deleted) { "delete" } else { "update" };
+                return Err(Error::SerializationFailure(what));
+            }
+            match &newest.value {
+                Value::Row(_) if newest.birth == seen.birth => return Ok(RowLock::Newer { key, version: newest }),
+                Value::Moved { to } if newest.birth == seen.birth => {
+                    forget();
+                    key = to.clone();
+                    moved = true;
+                }
+                _ => {
+                    forget();
+                    return Ok(RowLock::Gone);
+                }
+            }
+        }
+    }
+
+    async fn newest(&self, space: Space, key: &[u8]) -> Result<Option<Version>> {
+        let newest = CommitTs::NEWEST;
+        match self.shared.storage.try_get(space, key, newest)? {
+            Lookup::Found(version) => Ok(Some(version)),
+            Lookup::Absent => Ok(None),
+            Lookup::NeedsIo => Ok(self.shared.storage.get(space, key, newest).await?),
+        }
+    }
+
+    /// Inserts a row under a key that must be free, waiting for whoever is about to take or to free it. Sees the newest
+    /// committed state, whatever the snapshot (a unique constraint holds for everybody).
+    pub async fn insert(&self, statement: &Statement, space: Space, key: Bytes, row: Bytes) -> Result<Inserted> {
+        self.assign_xid();
+        let tag = LockTag::Row(space, key.clone());
+        let acquired = self.acquire(tag.clone(), RowLockMode::Update.into(), Wait::Block(None)).await?;
+        let drop_lock = || {
+            if acquired == Acquired::New {
+                self.shared.locks.drop_last(&self.owner, &tag);
+            }
+        };
+        let own = self.owner.write_set.lock().newest(space, &key).cloned();
+        match own {
+            Some(own) if matches!(own.value, Value::Row(_)) => {
+                drop_lock();
+                return Ok(Inserted::Exists(own_version(&own)));
+            }
+            // Deleted by this transaction: free again. The chain remembers what is below.
+            Some(_) => {}
+            None => {
+                if let Some(version) = live(self.newest(space, &key).await?) {
+                    drop_lock();
+                    return Ok(Inserted::Exists(version));
+                }
+            }
+        }
+        let version = OwnVersion { command: statement.command, value: Value::Row(row), birth: None };
+        self.owner.write_set.lock().push(space, key, version, false, RowLockMode::Update);
+        drop_lock();
+        Ok(Inserted::Done)
+    }
+
+    /// Writes under a key that nobody else can want: a hidden row id just drawn, or an index entry whose row is locked.
+    /// `base_live` says whether storage may hold a live version of the key.
+    pub fn put(&self, statement: &Statement, space: Space, key: Bytes, row: Bytes, base_live: bool) {
+        self.assign_xid();
+        let version = OwnVersion { command: statement.command, value: Value::Row(row), birth: None };
+        self.owner.write_set.lock().push(space, key, version, base_live, RowLockMode::Update);
+    }
+
+    /// Replaces a row that [`Transaction::lock_row`] locked. `previous` is the version that it found.
+    pub fn update(&self, statement: &Statement, space: Space, key: Bytes, row: Bytes, previous: &Version) {
+        self.write_over(statement, space, key, Value::Row(row), previous, RowLockMode::NoKeyUpdate);
+    }
+
+    /// Deletes a row that [`Transaction::lock_row`] locked.
+    pub fn delete(&self, statement: &Statement, space: Space, key: Bytes, previous: &Version) {
+        self.write_over(statement, space, key, Value::Deleted, previous, RowLockMode::Update);
+    }
+
+    /// Moves a row that [`Transaction::lock_row`] locked to another key, which must be free, keeping its identity.
+    pub async fn move_row(
+        &self,
+        statement: &Statement,
+        space: Space,
+        from: Bytes,
+        to: Bytes,
+        row: Bytes,
+        previous: &Version,
+    ) -> Result<Inserted> {
+        match self.insert(statement, space, to.clone(), row.clone()).await? {
+            Inserted::Exists(version) => Ok(Inserted::Exists(version)),
+            Inserted::Done => {
+                // The insertion began a new row; a moved one keeps its birth.
+                if let Some(birth) = own_birth(previous) {
+                    let version = OwnVersion { command: statement.command, value: Value::Row(row), birth: Some(birth) };
+                    self.owner.write_set.lock().push(space, to.clone(), version, false, RowLockMode::Update);
+                }
+                self.write_over(statement, space, from, Value::Moved { to }, previous, RowLockMode::Update);
+                Ok(Inserted::Done)
+            }
+        }
+    }
+
+    fn write_over(
+        &self,
+        statement: &Statement,
+        space: Space,
+        key: Bytes,
+        value: Value,
+        previous: &Version,
+        strength: RowLockMode,
+    ) {
+        self.assign_xid();
+        let base_live = previous.commit_ts != OWN;
+        let version = OwnVersion { command: statement.command, value, birth: own_birth(previous) };
+        self.owner.write_set.lock().push(space, key.clone(), version, base_live, strength);
+        self.shared.locks.drop_last(&self.owner, &LockTag::Row(space, key));
+    }
+
+    /// Deletes an index entry of a row that this transaction holds. `base_live` as in [`Transaction::put`].
+    pub fn delete_entry(&self, statement: &Statement, space: Space, key: Bytes, base_live: bool) {
+        self.assign_xid();
+        let version = OwnVersion { command: statement.command, value: Value::Deleted, birth: None };
+        self.owner.write_set.lock().push(space, key, version, base_live, RowLockMode::Update);
+    }
+
+    /// Establishes a savepoint.
+    pub fn savepoint(&self) -> SavepointId {
+        let mut savepoints = self.savepoints.lock();
+        let writes = self.owner.write_set.lock().position();
+        savepoints.push(Savepoint { writes, locks: self.owner.held_position() });
+        SavepointId(savepoints.len() - 1)
+    }
+
+    /// Undoes everything since the savepoint, which stays; locks taken since are released.
+    pub fn rollback_to(&self, savepoint: SavepointId) {
+        let mut savepoints = self.savepoints.lock();
+        savepoints.truncate(savepoint.0 + 1);
+        let Some(at) = savepoints.last() else { return };
+        let freed = self.owner.write_set.lock().rollback_to(at.writes);
+        self.shared.locks.release_to(&self.owner, at.locks);
+        self.shared.locks.wake_freed(&self.owner, &freed);
+    }
+
+    /// Forgets the savepoint and those after it; what was done since stays.
+    pub fn release(&self, savepoint: SavepointId) {
+        self.savepoints.lock().truncate(savepoint.0);
+    }
+
+    /// Undoes everything and releases every lock.
+    pub fn rollback(&self) {
+        if !self.finished.swap(true, Ordering::Relaxed) {
+            self.shared.locks.end(&self.owner);
+            *self.snapshot.lock() = None;
+        }
+    }
+
+    /// Commits: one log record, durable as asked, then published, then every lock released. `None` when there was
+    /// nothing to write. `catalog_version` goes into the record.
+    ///
+    /// An error means that nothing was committed, except for storage errors that poison the store: then the outcome is
+    /// whatever recovery finds.
+    pub async fn commit(
+        &self,
+        durability: Durability,
+        catalog_version: u64,
+        drops: Vec<Space>,
+    ) -> Result<Option<CommitTs>> {
+        assert!(!self.finished.swap(true, Ordering::Relaxed), "a transaction ends once");
+        let batch = {
+            let set = self.owner.write_set.lock();
+            (!set.is_empty() || !drops.is_empty()).then(|| set.writes())
+        };
+        let Some(writes) = batch.filter(|writes| !writes.is_empty() || !drops.is_empty()) else {
+            self.shared.locks.end(&self.owner);
+            return Ok(None);
+        };
+        let batch = WriteBatch {
+            xid: self.assign_xid(),
+            catalog_version,
+            writes,
+            dropped_spaces: drops,
+            ..WriteBatch::default()
+        };
+        let outcome = self.shared.storage.enqueue_commit(batch, durability);
+        let mut committing =
+            Committing { shared: self.shared.clone(), owner: self.owner.clone(), outcome: Some(outcome) };
+        let committed = std::future::poll_fn(|cx| committing.poll_outcome(cx)).await;
+        committing.finish();
+        Ok(Some(committed?))
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.rollback();
+    }
+}
+
+/// A commit that the log is deciding. Dropped early, it goes on in a task of its own, which releases the locks.
+struct Committing {
+    shared: Arc<Shared>,
+    owner: Arc<Owner>,
+    outcome: Option<LogCommit>,
+}
+
+impl Committing {
+    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<helios_storage::Result<CommitTs>> {
+        let outcome = self.outcome.as_mut().expect("polled until it is ready");
+        Pin::new(outcome).poll(cx)
+    }
+
+    fn finish(&mut self) {
+        self.outcome = None;
+        self.shared.locks.end(&self.owner);
+    }
+}
+
+impl Drop for Committing {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.outcome.take() {
+            let (shared, owner) = (self.shared.clone(), self.owner.clone());
+            let rest = async move {
+                // Whatever the outcome is: nobody is left to hear it.
+                let _ = outcome.await;
+                shared.locks.end(&owner);
+            };
+            let _detached = self.shared.env.spawn.spawn("commit after its client left", Box::pin(rest));
+        }
+    }
+}
+
+/// Commit timestamp of versions that are not committed yet but the transaction's own.
+pub(crate) const OWN: CommitTs = CommitTs::NEWEST;
+
+pub(crate) fn own_version(own: &OwnVersion) -> Version {
+    Version { commit_ts: OWN, birth: own.birth.unwrap_or(OWN), value: own.value.clone() }
+}
+
+fn own_birth(previous: &Version) -> Option<CommitTs> {
+    (previous.birth != OWN).then_some(previous.birth)
+}
+
+fn live(version: Option<Version>) -> Option<Version> {
+    version.filter(|version| matches!(version.value, Value::Row(_)))
+}
