@@ -32,7 +32,7 @@ pub struct Query {
     pub recursive: bool,
     /// Everything that columns can come from.
     pub range_table: Vec<RangeTblEntry>,
-    /// FROM: the cross product of these; with the joins inside.
+    /// FROM: the cross product of these; with the joins inside. The target of UPDATE and DELETE is the first item.
     pub from: Vec<FromItem>,
     /// WHERE.
     pub qual: Option<Expr>,
@@ -85,6 +85,8 @@ pub struct RangeTblEntry {
     pub columns: Vec<RteColumn>,
     /// LATERAL was written (or implied, for functions).
     pub lateral: bool,
+    /// The view that a subquery expands (`pg_class.oid`), else `Oid::NONE`: a view's text names it, not its contents.
+    pub view: Oid,
 }
 
 /// A column of a range table entry.
@@ -115,7 +117,8 @@ pub enum RteKind {
     },
     /// A subquery in FROM, or an expanded view.
     Subquery(Arc<Query>),
-    /// A join; its columns are [`RangeTblEntry::columns`], each of which is one of `join_columns`.
+    /// A join; its columns are [`RangeTblEntry::columns`], each of which is one of `join_columns`. A Var of it stands
+    /// for that expression; only merged columns that are no plain column of a side are referred to in this way.
     Join {
         /// Per output column, the expression over the two sides: a Var, or COALESCE of two for FULL JOIN USING.
         join_columns: Vec<Expr>,
