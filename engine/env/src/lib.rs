@@ -25,19 +25,26 @@
 //!   A failed sync is final: what was pending may be gone, and a retry that succeeds means nothing.
 #![warn(missing_docs)]
 
+mod backend;
 mod buf;
 mod clock;
 mod disk;
 mod error;
 pub mod hash;
+mod memory;
+mod os;
+mod path;
 mod pending;
+mod portable;
 mod probe;
 mod rng;
+mod runtime;
 mod spawn;
 pub mod sync;
 
 use std::sync::Arc;
 
+pub use backend::Backend;
 pub use buf::{ALIGNMENT, Buf};
 pub use clock::{Clock, Instant, Timestamp};
 pub use disk::{Disk, File, FileLock, Io, OpenOptions, SECTOR, SyncMode, read_full, write_full};

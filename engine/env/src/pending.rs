@@ -148,3 +148,90 @@ impl<T> std::fmt::Debug for Completer<T> {
         f.write_str("Completer")
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// One poll that wakes nobody.
+    pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+        Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::testing::poll_once;
+    use super::*;
+
+    struct Counter(AtomicUsize);
+
+    impl Wake for Counter {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Notices when it is dropped.
+    struct Droppable(Arc<AtomicUsize>);
+
+    impl Drop for Droppable {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn ready_at_birth() {
+        assert_eq!(poll_once(&mut Pending::ready(7)), Poll::Ready(7));
+    }
+
+    #[test]
+    fn completion_wakes_the_last_waker_once() {
+        let (first, second) = (Arc::new(Counter(AtomicUsize::new(0))), Arc::new(Counter(AtomicUsize::new(0))));
+        let (completer, mut pending) = pending();
+        for counter in [&first, &second, &second] {
+            let waker = Waker::from(counter.clone());
+            assert!(Pin::new(&mut pending).poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        assert!(completer.complete(1));
+        assert_eq!((first.0.load(Ordering::Relaxed), second.0.load(Ordering::Relaxed)), (0, 1));
+        assert_eq!(poll_once(&mut pending), Poll::Ready(1));
+    }
+
+    #[test]
+    fn dropped_before_completion_the_result_is_dropped_and_told() {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let (completer, pending) = pending();
+        drop(pending);
+        assert!(completer.is_abandoned());
+        assert!(!completer.complete(Droppable(drops.clone())));
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn dropped_after_completion_the_result_is_dropped_once() {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let (completer, pending) = pending();
+        assert!(completer.complete(Droppable(drops.clone())));
+        assert_eq!(drops.load(Ordering::Relaxed), 0);
+        drop(pending);
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn an_orphan_pends_for_ever_and_holds_no_waker() {
+        let counter = Arc::new(Counter(AtomicUsize::new(0)));
+        let (completer, mut pending) = pending::<()>();
+        let waker = Waker::from(counter.clone());
+        assert!(Pin::new(&mut pending).poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(completer);
+        assert!(Pin::new(&mut pending).poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        assert_eq!(Arc::strong_count(&counter), 1, "the slot let go of the waker");
+        assert_eq!(counter.0.load(Ordering::Relaxed), 0);
+    }
+}

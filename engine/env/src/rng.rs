@@ -7,7 +7,8 @@ use crate::sync::Mutex;
 /// A stream of random numbers. Forks are independent of one another and of how much was drawn before: a new draw in
 /// one place reshuffles nothing elsewhere.
 pub trait Rng: Send + Sync {
-    /// The stream of this name, the same for the same name and root.
+    /// The stream of this name: in the simulator the same for the same name and root; in production, where all
+    /// numbers come from the operating system and are fit for keys, a fresh one.
     fn fork(&self, name: &str) -> Arc<dyn Rng>;
     /// 64 uniform bits.
     fn next_u64(&self) -> u64;
@@ -50,5 +51,28 @@ impl Rng for SplitMix64 {
         let (next, output) = SplitMix64::step(*state);
         *state = next;
         output
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The reference implementation's first outputs for the seed 1234567 (Vigna, splitmix64.c).
+    #[test]
+    fn gives_the_published_numbers() {
+        let rng = SplitMix64::new(1_234_567);
+        let first: Vec<u64> = (0..3).map(|_| rng.next_u64()).collect();
+        assert_eq!(first, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+    }
+
+    #[test]
+    fn a_fork_depends_on_its_name_alone() {
+        let (a, b) = (SplitMix64::new(1), SplitMix64::new(1));
+        a.next_u64();
+        assert_eq!(a.fork("log").next_u64(), b.fork("log").next_u64());
+        assert_ne!(a.fork("log").next_u64(), a.fork("cache").next_u64());
+        assert_ne!(a.fork("ab").fork("c").next_u64(), a.fork("a").fork("bd").next_u64());
+        assert_ne!(SplitMix64::new(2).fork("log").next_u64(), a.fork("log").next_u64());
     }
 }
