@@ -13,11 +13,32 @@
 //!
 //! Strictness is the caller's business: an implementation of a strict function never sees a NULL argument (kernels are
 //! told which rows to skip). What a function needs to know about its session it finds in the [`FunctionContext`].
+//!
+//! Every topic is a module with a table of its own; [`lookup`] searches all of them. A name occurs once (a test sees to
+//! it). Aggregates and window functions have registries of their own: [`aggregates`].
 
+pub mod aggregates;
+mod arguments;
+mod boolean;
+mod bytes;
+mod cache;
+mod errors;
+mod float;
+mod int;
+mod native;
+
+#[cfg(test)]
+mod tests;
+
+use helios_env::hash::HashMap;
+use helios_env::sync::OnceLock;
 use helios_types::{Bitmap, Column, ColumnData, Datum, Oid, Result};
 
 use crate::expr::ExprType;
 use crate::session::SessionContext;
+
+pub use aggregates::{Accumulator, Aggregate};
+pub use cache::CallCache;
 
 /// What a call knows beside its arguments.
 #[derive(Clone, Copy)]
@@ -30,6 +51,11 @@ pub struct FunctionContext<'a> {
     pub arg_types: &'a [Oid],
     /// Type of the result.
     pub result: ExprType,
+    /// Whether the last argument is the array of a call with the word VARIADIC.
+    pub variadic: bool,
+    /// What the call site keeps between calls: compiled patterns and the like. One per call in a plan (PostgreSQL's
+    /// `fn_extra`); nothing is lost but time when it is fresh.
+    pub cache: &'a CallCache,
 }
 
 /// One row: Datums in, a Datum out.
@@ -68,30 +94,20 @@ pub enum Suspending {
     Catalog(&'static str),
 }
 
-/// The running states of one aggregate call, for many groups at once.
-///
-/// FILTER, DISTINCT and ORDER BY are the executor's business: it hands over the rows that count, once each, in order.
-/// NULL arguments are handed over too: an aggregate over a strict transition function passes over the rows where any
-/// argument is NULL by itself.
-pub trait Accumulator: Send {
-    /// Makes room for the groups `0..groups`; those that were there stay.
-    fn resize(&mut self, groups: usize);
+/// A bound function: `prosrc` and what runs.
+type Entry = (&'static str, Implementation);
 
-    /// Adds `groups.len()` rows: row `i` of every column goes to the group `groups[i]`. `args` is empty for `count(*)`.
-    fn update(&mut self, context: &FunctionContext<'_>, groups: &[u32], args: &[&Column]) -> Result<()>;
+/// The tables of all topics.
+const TOPICS: &[&[&[Entry]]] = &[boolean::FUNCTIONS, bytes::FUNCTIONS, float::FUNCTIONS, int::FUNCTIONS];
 
-    /// Adds `rows` rows, all to the group `group`: the ungrouped case, where a tight loop is worth having.
-    fn update_one(&mut self, context: &FunctionContext<'_>, group: u32, args: &[&Column], rows: usize) -> Result<()> {
-        self.update(context, &vec![group; rows], args)
-    }
-
-    /// The aggregate's value for a group, which keeps its state: a window function goes on adding. `direct` are the
-    /// direct arguments of an ordered-set aggregate.
-    fn finish(&mut self, context: &FunctionContext<'_>, group: usize, direct: &[Datum]) -> Result<Datum>;
-
-    /// About how many bytes the states occupy.
-    fn memory(&self) -> usize;
+/// Every bound function.
+pub fn bound() -> impl Iterator<Item = (&'static str, Implementation)> {
+    TOPICS.iter().flat_map(|topic| topic.iter()).flat_map(|table| table.iter()).copied()
 }
 
-/// Makes the states of an aggregate call; argument and result types are in the context.
-pub type Aggregate = fn(&FunctionContext<'_>) -> Result<Box<dyn Accumulator>>;
+/// The implementation behind a builtin's `prosrc`, if it is bound.
+pub fn lookup(prosrc: &str) -> Option<Implementation> {
+    // Made once from constants and never changed: not state.
+    static REGISTRY: OnceLock<HashMap<&'static str, Implementation>> = OnceLock::new();
+    REGISTRY.get_or_init(|| bound().collect()).get(prosrc).copied()
+}
