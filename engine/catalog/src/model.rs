@@ -85,6 +85,8 @@ pub struct Table {
     pub storage: StorageId,
     /// Every column ever added, by attnum - 1; dropped ones stay as tombstones.
     pub columns: Vec<Column>,
+    /// How its rows may be laid out: the last one is what new rows use.
+    pub layouts: Vec<TableLayout>,
     /// CHECK, PRIMARY KEY, UNIQUE and NOT NULL constraints.
     pub constraints: Vec<Constraint>,
     /// Its indexes' OIDs, the primary key's first.
@@ -93,6 +95,15 @@ pub struct Table {
     /// The columns (attnums) of the primary key, in key order: they are the row's key. Empty: the key is a hidden
     /// 64-bit row id, drawn in insertion order.
     pub primary_key: Vec<i16>,
+}
+
+/// A row layout of a table: the first so many of its columns, under a global number that rows carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableLayout {
+    /// Global number, never reused, below 2^31.
+    pub id: u32,
+    /// How many of the table's columns (by attnum, dropped ones included) its rows hold.
+    pub columns: u16,
 }
 
 /// A column of a table.
