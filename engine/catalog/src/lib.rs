@@ -4,4 +4,5 @@
 //! casts: read-only data in the binary. The *model* is what users created: immutable descriptors, stored as rows of
 //! MVCC tables and kept in memory as versioned snapshots.
 
+pub mod facts;
 pub mod model;
