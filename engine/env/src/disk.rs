@@ -7,7 +7,8 @@ use crate::{Buf, IoError, Pending, Result};
 /// How [`Disk::open`] opens a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenOptions {
-    /// Allow [`File::write_at`], [`File::truncate`] and [`File::allocate`].
+    /// Allow [`File::write_at`], [`File::write_at_and_sync`], [`File::truncate`] and [`File::allocate`]; without it they
+    /// fail with [`crate::ErrorKind::PermissionDenied`].
     pub write: bool,
     /// Create the file when it is absent.
     pub create: bool,
@@ -160,4 +161,23 @@ pub async fn write_full(file: &dyn File, offset: u64, buf: Buf) -> (Result<()>, 
         }
     }
     (Ok(()), buf)
+}
+
+/// Writes all of `buf` and makes it durable: [`File::write_at_and_sync`], and after a short write the rest by hand.
+pub async fn write_full_and_sync(file: &dyn File, offset: u64, buf: Buf) -> (Result<()>, Buf) {
+    let total = buf.len();
+    let Io { result, buf } = file.write_at_and_sync(offset, buf).await;
+    let result = match result {
+        Ok(written) if written == total => Ok(()),
+        Ok(0) => Err(IoError::write_zero()),
+        Ok(written) => {
+            let rest = Buf::from(&buf[written..]);
+            match write_full(file, offset + written as u64, rest).await.0 {
+                Ok(()) => file.sync(SyncMode::Data).await,
+                Err(error) => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    };
+    (result, buf)
 }

@@ -28,6 +28,7 @@
 mod backend;
 mod buf;
 mod clock;
+pub mod conformance;
 mod disk;
 mod error;
 pub mod hash;
@@ -47,7 +48,7 @@ use std::sync::Arc;
 pub use backend::Backend;
 pub use buf::{ALIGNMENT, Buf};
 pub use clock::{Clock, Instant, Timestamp};
-pub use disk::{Disk, File, FileLock, Io, OpenOptions, SECTOR, SyncMode, read_full, write_full};
+pub use disk::{Disk, File, FileLock, Io, OpenOptions, SECTOR, SyncMode, read_full, write_full, write_full_and_sync};
 pub use error::{ErrorKind, IoError, Result};
 pub use pending::{Completer, Pending, pending};
 pub use probe::Probe;

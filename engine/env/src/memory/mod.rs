@@ -90,8 +90,10 @@ impl Tree {
         const OPERATION: &str = "rename";
         check_entry(from, OPERATION)?;
         check_entry(to, OPERATION)?;
-        let contents = self.file(from, OPERATION)?.clone();
+        // In Linux's order, should several errors apply: both parents first.
+        self.check_ancestors(from, OPERATION)?;
         self.check_ancestors(to, OPERATION)?;
+        let contents = self.file(from, OPERATION)?.clone();
         if let Some(Entry::Directory) = self.0.get(to) {
             return Err(IoError::new(ErrorKind::Directory, OPERATION).at(to));
         }
@@ -122,7 +124,9 @@ impl Tree {
             match self.0.get(part) {
                 Some(Entry::Directory) => {}
                 Some(Entry::File(_)) => return Err(IoError::new(ErrorKind::Directory, OPERATION).at(dir)),
-                None => drop(self.0.insert(part.to_owned(), Entry::Directory)),
+                None => {
+                    self.0.insert(part.to_owned(), Entry::Directory);
+                }
             }
         }
         Ok(())
