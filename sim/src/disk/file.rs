@@ -1,0 +1,379 @@
+//! An open file, and the faults that its reads, writes and syncs meet.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use helios_env::{ALIGNMENT, Buf, File, Io, IoError, OpenOptions, Pending, Result, SyncMode, pending};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::image::Ino;
+use super::mount::{Cost, Mount, never};
+use super::overlay::Damage;
+use super::profile::SECTOR;
+use super::state::{DiskState, InFlight};
+use super::{FailedSync, FaultKind};
+
+const READ_FAULTS: [FaultKind; 6] = [
+    FaultKind::ShortRead,
+    FaultKind::ReadError,
+    FaultKind::BitRot,
+    FaultKind::TransitRot,
+    FaultKind::LatentSector,
+    FaultKind::MisdirectedRead,
+];
+
+const WRITE_FAULTS: [FaultKind; 5] = [
+    FaultKind::ShortWrite,
+    FaultKind::WriteError,
+    FaultKind::NoSpace,
+    FaultKind::MisdirectedWrite,
+    FaultKind::StaleRead,
+];
+
+pub(crate) struct SimFile {
+    mount: Arc<Mount>,
+    at: Place,
+    options: OpenOptions,
+}
+
+/// Which file, for the operation under way.
+#[derive(Clone)]
+struct Place {
+    ino: Ino,
+    path: Arc<str>,
+    /// Operations move whole multiples of this many bytes.
+    grain: u64,
+}
+
+impl SimFile {
+    pub(crate) fn new(mount: Arc<Mount>, ino: Ino, options: OpenOptions, path: &str) -> SimFile {
+        let grain = if options.direct { ALIGNMENT as u64 } else { 1 };
+        SimFile { mount, at: Place { ino, path: path.into(), grain }, options }
+    }
+
+    fn refuse(&self, operation: &'static str, offset: u64, len: usize, writes: bool) -> Result<()> {
+        let misaligned = !offset.is_multiple_of(self.at.grain) || !(len as u64).is_multiple_of(self.at.grain);
+        if writes && !self.options.write {
+            Err(IoError::from_errno(libc::EBADF, operation).at(&self.at.path))
+        } else if misaligned || offset.checked_add(len as u64).is_none_or(|end| end > i64::MAX as u64) {
+            Err(IoError::from_errno(libc::EINVAL, operation).at(&self.at.path))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Registers a write as under way: should the node crash now, it may have happened in part.
+    fn launch(&self, offset: u64, buf: &Buf) -> u64 {
+        let id = self.mount.disk.next_operation.fetch_add(1, Relaxed);
+        let write = InFlight { id, ino: self.at.ino, offset, data: Arc::from(&buf[..]) };
+        self.mount.disk.state.lock().in_flight.push(write);
+        id
+    }
+
+    fn change(
+        &self,
+        operation: &'static str,
+        len: u64,
+        needs_space: bool,
+        perform: impl FnOnce(&mut DiskState, Ino) + Send + 'static,
+    ) -> Pending<Result<()>> {
+        if let Err(error) = self.refuse(operation, 0, 0, true) {
+            return Pending::ready(Err(error));
+        }
+        if len > i64::MAX as u64 {
+            return Pending::ready(Err(IoError::from_errno(libc::EINVAL, operation).at(&self.at.path)));
+        }
+        let at = self.at.clone();
+        self.mount.submit(Cost::Write, true, move |mount, state| {
+            let result = at.refuse_change(mount, state, operation, needs_space);
+            if result.is_ok() {
+                perform(state, at.ino);
+            }
+            mount.trace(operation, &at.path, [0, len, 0], result.as_ref().map(|()| len));
+            result.map_err(|error| error.at(&at.path))
+        })
+    }
+}
+
+impl File for SimFile {
+    fn read_at(&self, offset: u64, buf: Buf) -> Pending<Io> {
+        if let Err(error) = self.refuse("read", offset, buf.len(), false) {
+            return Pending::ready(Io { result: Err(error), buf });
+        }
+        let at = self.at.clone();
+        self.mount.submit(Cost::Read, false, move |mount, state| at.read(mount, state, offset, buf))
+    }
+
+    fn write_at(&self, offset: u64, buf: Buf) -> Pending<Io> {
+        if let Err(error) = self.refuse("write", offset, buf.len(), true) {
+            return Pending::ready(Io { result: Err(error), buf });
+        }
+        if !self.mount.admit(true) {
+            return never();
+        }
+        let id = self.launch(offset, &buf);
+        let at = self.at.clone();
+        self.mount.after_latency(Cost::Write, move |mount, state| Io { result: at.land(mount, state, id), buf })
+    }
+
+    fn write_at_and_sync(&self, offset: u64, buf: Buf) -> Pending<Io> {
+        if let Err(error) = self.refuse("write", offset, buf.len(), true) {
+            return Pending::ready(Io { result: Err(error), buf });
+        }
+        if !self.mount.admit(true) {
+            return never();
+        }
+        let id = self.launch(offset, &buf);
+        let at = self.at.clone();
+        let mount = &self.mount;
+        // Two events, and the node may crash between them.
+        match mount.latency(Cost::Write) {
+            None => {
+                let (result, covered) = at.land_for_sync(mount, id);
+                if result != Ok(buf.len()) {
+                    return Pending::ready(Io { result, buf });
+                }
+                if !mount.admit(true) {
+                    return never();
+                }
+                let synced = at.sync(mount, &mut mount.disk.state.lock(), covered);
+                Pending::ready(Io { result: synced.map(|()| buf.len()), buf })
+            }
+            Some(latency) => {
+                let (completer, pending) = pending();
+                let later = mount.clone();
+                let write = move || {
+                    if later.incarnation.is_dead() {
+                        return;
+                    }
+                    let (result, covered) = at.land_for_sync(&later, id);
+                    if result != Ok(buf.len()) {
+                        completer.complete(Io { result, buf });
+                    } else if later.admit(true) {
+                        let mount = later.clone();
+                        let latency = mount.latency(Cost::Sync).unwrap_or_default();
+                        let sync = move || {
+                            if !later.incarnation.is_dead() {
+                                let synced = at.sync(&later, &mut later.disk.state.lock(), covered);
+                                completer.complete(Io { result: synced.map(|()| buf.len()), buf });
+                            }
+                        };
+                        mount.core.timeline.schedule(latency, Box::new(sync));
+                    }
+                };
+                mount.core.timeline.schedule(latency, Box::new(write));
+                pending
+            }
+        }
+    }
+
+    fn sync(&self, _mode: SyncMode) -> Pending<Result<()>> {
+        if !self.mount.admit(true) {
+            return never();
+        }
+        // A write that completes after this moment is not covered.
+        let covered = self.mount.disk.state.lock().last_seq();
+        let at = self.at.clone();
+        self.mount.after_latency(Cost::Sync, move |mount, state| at.sync(mount, state, covered))
+    }
+
+    fn allocate(&self, len: u64) -> Pending<Result<()>> {
+        self.change("allocate", len, true, move |state, ino| state.allocate(ino, len))
+    }
+
+    fn truncate(&self, len: u64) -> Pending<Result<()>> {
+        self.change("truncate", len, false, move |state, ino| state.truncate(ino, len))
+    }
+
+    fn len(&self) -> Pending<Result<u64>> {
+        let at = self.at.clone();
+        self.mount.submit(Cost::Look, false, move |_, state| Ok(state.len(at.ino)))
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        if !self.mount.incarnation.is_dead() {
+            self.mount.disk.state.lock().close(self.at.ino);
+        }
+    }
+}
+
+impl Place {
+    fn refuse_change(
+        &self,
+        mount: &Mount,
+        state: &mut DiskState,
+        operation: &'static str,
+        needs_space: bool,
+    ) -> Result<()> {
+        Mount::alive(state, operation)?;
+        let faults: &[FaultKind] = if needs_space {
+            mount.no_space(state, operation)?;
+            &[FaultKind::WriteError, FaultKind::NoSpace]
+        } else {
+            &[FaultKind::WriteError]
+        };
+        match mount.core.draw("disk.change", faults) {
+            None => Ok(()),
+            Some(FaultKind::NoSpace) => Err(mount.fill(state, operation)),
+            Some(kind) => {
+                mount.core.fired(kind);
+                Err(IoError::from_errno(libc::EIO, operation))
+            }
+        }
+    }
+
+    /// Fewer bytes than `len`, at least one grain, or `len` when that is impossible.
+    fn shorter(&self, mount: &Mount, len: usize) -> usize {
+        let grain = self.grain as usize;
+        match len / grain {
+            0 | 1 => len,
+            grains => (grains - 1 - mount.core.choices.pick("disk.short", grains - 1)) * grain,
+        }
+    }
+
+    fn read(&self, mount: &Mount, state: &mut DiskState, offset: u64, mut buf: Buf) -> Io {
+        let result = self.read_into(mount, state, offset, &mut buf).map_err(|error| error.at(&self.path));
+        let moved = result.as_ref().map_or(0, |n| *n);
+        let data = if moved > 0 { xxh3_64(&buf[..moved]) } else { 0 };
+        mount.trace("read", &self.path, [offset, buf.len() as u64, data], result.as_ref().map(|n| *n as u64));
+        Io { result, buf }
+    }
+
+    fn read_into(&self, mount: &Mount, state: &mut DiskState, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        let n = state.read(self.ino, offset, buf)?;
+        if n == 0 {
+            return Ok(0);
+        }
+        let core = &mount.core;
+        let choices = &core.choices;
+        let error = || IoError::from_errno(libc::EIO, "read");
+        let Some(fault) = core.draw("disk.read", &READ_FAULTS) else { return Ok(n) };
+        match fault {
+            FaultKind::ShortRead => {
+                let short = self.shorter(mount, n);
+                if short < n {
+                    core.fired(fault);
+                }
+                Ok(short)
+            }
+            FaultKind::ReadError => {
+                core.fired(fault);
+                Err(error())
+            }
+            FaultKind::TransitRot => {
+                core.fired(fault);
+                buf[choices.pick("disk.rotten byte", n)] ^= 1 << choices.pick("disk.rotten bit", 8);
+                Ok(n)
+            }
+            FaultKind::BitRot => {
+                core.fired(fault);
+                let at = offset + choices.pick("disk.rotten byte", n) as u64;
+                let mut sector = state.sector(self.ino, at / SECTOR);
+                sector[(at % SECTOR) as usize] ^= 1 << choices.pick("disk.rotten bit", 8);
+                state.overlays.damage(self.ino, at / SECTOR, Damage::Shows(Box::new(sector)));
+                state.read(self.ino, offset, buf)
+            }
+            FaultKind::LatentSector => {
+                core.fired(fault);
+                let at = offset + choices.pick("disk.rotten byte", n) as u64;
+                state.overlays.damage(self.ino, at / SECTOR, Damage::Unreadable);
+                Err(error())
+            }
+            _ => {
+                let Some((ino, elsewhere)) = state.elsewhere(choices) else { return Ok(n) };
+                let mut other = vec![0; n];
+                state.read(ino, elsewhere, &mut other)?;
+                if other != buf[..n] {
+                    core.fired(fault);
+                    buf[..n].copy_from_slice(&other);
+                }
+                Ok(n)
+            }
+        }
+    }
+
+    /// A write arrives at the disk.
+    fn land(&self, mount: &Mount, state: &mut DiskState, id: u64) -> Result<usize> {
+        let index = state.in_flight.iter().position(|w| w.id == id).expect("a write under way is registered");
+        let InFlight { offset, data, .. } = state.in_flight.remove(index);
+        let (len, hash) = (data.len() as u64, xxh3_64(&data));
+        let result = self.write(mount, state, offset, data).map_err(|error| error.at(&self.path));
+        mount.trace("write", &self.path, [offset, len, hash], result.as_ref().map(|n| *n as u64));
+        result
+    }
+
+    /// The same, and up to where a sync must go to cover it.
+    fn land_for_sync(&self, mount: &Mount, id: u64) -> (Result<usize>, u64) {
+        let mut state = mount.disk.state.lock();
+        let result = self.land(mount, &mut state, id);
+        (result, state.last_seq())
+    }
+
+    fn write(&self, mount: &Mount, state: &mut DiskState, offset: u64, data: Arc<[u8]>) -> Result<usize> {
+        Mount::alive(state, "write")?;
+        mount.no_space(state, "write")?;
+        let core = &mount.core;
+        let len = data.len();
+        let fault = if data.is_empty() { None } else { core.draw("disk.write", &WRITE_FAULTS) };
+        let Some(fault) = fault else {
+            state.write(self.ino, offset, data);
+            return Ok(len);
+        };
+        match fault {
+            FaultKind::ShortWrite => {
+                let short = self.shorter(mount, len);
+                if short < len {
+                    core.fired(fault);
+                }
+                state.write(self.ino, offset, data[..short].into());
+                Ok(short)
+            }
+            FaultKind::WriteError => {
+                core.fired(fault);
+                // How much of it was made is anybody's guess.
+                let made = self.shorter(mount, len);
+                if made < len && core.choices.pick("disk.failed write", 2) == 1 {
+                    state.write(self.ino, offset, data[..made].into());
+                }
+                Err(IoError::from_errno(libc::EIO, "write"))
+            }
+            FaultKind::NoSpace => Err(mount.fill(state, "write")),
+            _ => {
+                core.fired(fault);
+                let sectors = offset / SECTOR..(offset + len as u64).div_ceil(SECTOR);
+                let before: Vec<_> = sectors.clone().map(|s| state.sector(self.ino, s)).collect();
+                state.write(self.ino, offset, data.clone());
+                for (sector, old) in sectors.zip(before) {
+                    state.overlays.damage(self.ino, sector, Damage::Shows(Box::new(old)));
+                }
+                if fault == FaultKind::MisdirectedWrite
+                    && let Some((victim, elsewhere)) = state.elsewhere(&core.choices)
+                {
+                    for (sector, bytes) in (elsewhere / SECTOR..).zip(data.chunks(SECTOR as usize)) {
+                        let mut shown = state.sector(victim, sector);
+                        shown[..bytes.len()].copy_from_slice(bytes);
+                        state.overlays.damage(victim, sector, Damage::Shows(Box::new(shown)));
+                    }
+                }
+                Ok(len)
+            }
+        }
+    }
+
+    fn sync(&self, mount: &Mount, state: &mut DiskState, covered: u64) -> Result<()> {
+        let result = Mount::alive(state, "sync").and_then(|()| {
+            if !mount.core.fault(FaultKind::SyncError) {
+                state.sync(self.ino, covered);
+                return Ok(());
+            }
+            let choices = &mount.core.choices;
+            state.failed_sync(self.ino, covered, || choices.pick("disk.failed sync", 4) == 1);
+            state.shut_down |= state.profile.failed_sync == FailedSync::ShutsDown;
+            Err(IoError::from_errno(libc::EIO, "sync"))
+        });
+        mount.trace("sync", &self.path, [0; 3], result.as_ref().map(|()| 0));
+        result.map_err(|error| error.at(&self.path))
+    }
+}

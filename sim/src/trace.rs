@@ -1,0 +1,195 @@
+//! What happened, in order, and a hash of all of it.
+//!
+//! The hash is always kept: two runs with equal hashes did the same things at the same times. The events themselves
+//! are kept only when asked for ([`TraceLevel::Full`]); a failing run is replayed with them.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use helios_env::Instant;
+use helios_env::sync::Mutex;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::disk::FaultKind;
+
+/// How much of a trace to keep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TraceLevel {
+    /// The hash alone.
+    #[default]
+    Hash,
+    /// Every event.
+    Full,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A task was started.
+    Spawn {
+        /// Its node's number.
+        node: usize,
+        /// Its name.
+        name: &'static str,
+    },
+    /// A task ran.
+    Poll {
+        /// Its name.
+        name: &'static str,
+    },
+    /// An I/O operation completed.
+    Io {
+        /// What was done.
+        operation: &'static str,
+        /// To which file or directory.
+        path: Arc<str>,
+        /// At which byte.
+        offset: u64,
+        /// How many bytes, or the new length.
+        len: u64,
+        /// Bytes moved, or minus the errno.
+        result: i64,
+        /// A hash of the bytes moved, where there are any.
+        data: u64,
+    },
+    /// A fault fired.
+    Fault(FaultKind),
+    /// A node crashed.
+    Crash {
+        /// Its number.
+        node: usize,
+        /// How.
+        kind: FaultKind,
+        /// Changes that were not durable.
+        changes: usize,
+        /// How many of them survived whole.
+        kept: usize,
+    },
+    /// The program reached a marked state.
+    Mark(&'static str),
+    /// The program was asked to behave unusually.
+    Buggify(&'static str),
+    /// Whatever the workload wants to be read in the trace.
+    Note(Box<str>),
+}
+
+/// An event and its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub event: Event,
+}
+
+#[derive(Default)]
+pub(crate) struct Trace(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    level: TraceLevel,
+    hash: u64,
+    count: u64,
+    entries: Vec<Entry>,
+}
+
+impl Trace {
+    pub(crate) fn new(level: TraceLevel) -> Trace {
+        Trace(Mutex::new(State { level, ..State::default() }))
+    }
+
+    pub(crate) fn record(&self, at: Instant, event: Event) {
+        let mut state = self.0.lock();
+        state.hash = mix(mix(state.hash, at.0), event.hash());
+        state.count += 1;
+        if state.level == TraceLevel::Full {
+            state.entries.push(Entry { at, event });
+        }
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.0.lock().hash
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.0.lock().count
+    }
+
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        self.0.lock().entries.clone()
+    }
+}
+
+/// Order matters to it.
+fn mix(hash: u64, value: u64) -> u64 {
+    helios_env::SplitMix64::step(hash.rotate_left(23) ^ value).1
+}
+
+impl Event {
+    fn hash(&self) -> u64 {
+        let name = |tag: u64, name: &str| mix(tag, xxh3_64(name.as_bytes()));
+        match self {
+            Event::Spawn { node, name: task } => mix(name(1, task), *node as u64),
+            Event::Poll { name: task } => name(2, task),
+            Event::Io { operation, path, offset, len, result, data } => {
+                [*offset, *len, *result as u64, *data].into_iter().fold(name(name(3, operation), path), mix)
+            }
+            Event::Fault(kind) => mix(4, *kind as u64),
+            Event::Crash { node, kind, changes, kept } => {
+                [*node as u64, *kind as u64, *changes as u64, *kept as u64].into_iter().fold(5, mix)
+            }
+            Event::Mark(mark) => name(6, mark),
+            Event::Buggify(site) => name(7, site),
+            Event::Note(text) => name(8, text),
+        }
+    }
+}
+
+/// A trace as text, one line per event; runs of polls of one task are folded into a line.
+pub fn render(entries: &[Entry]) -> String {
+    let mut text = String::new();
+    let mut rest = entries;
+    while let Some(Entry { at, event }) = rest.first() {
+        let same = rest.iter().take_while(|e| matches!(event, Event::Poll { .. }) && e.event == *event).count().max(1);
+        rest = &rest[same..];
+        write!(text, "{:>14.3} us  ", at.0 as f64 / 1e3).expect("writing to a string");
+        match event {
+            Event::Spawn { node, name } => writeln!(text, "task   {name} starts on node {node}"),
+            Event::Poll { name } if same > 1 => writeln!(text, "task   {name} runs, {same} times"),
+            Event::Poll { name } => writeln!(text, "task   {name} runs"),
+            Event::Io { operation, path, offset, len, result, .. } => {
+                let outcome = if *result < 0 { format!("errno {}", -result) } else { format!("{result}") };
+                writeln!(text, "io     {operation} \"{path}\" at {offset}, {len} -> {outcome}")
+            }
+            Event::Fault(kind) => writeln!(text, "FAULT  {}", kind.name()),
+            Event::Crash { node, kind, changes, kept } => {
+                writeln!(text, "CRASH  {} of node {node}: {kept} of {changes} unsynced changes kept whole", kind.name())
+            }
+            Event::Mark(mark) => writeln!(text, "mark   {mark}"),
+            Event::Buggify(site) => writeln!(text, "buggify {site}"),
+            Event::Note(note) => writeln!(text, "note   {note}"),
+        }
+        .expect("writing to a string");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_depends_on_order_and_on_every_field() {
+        let hash = |events: &[(u64, Event)]| {
+            let trace = Trace::new(TraceLevel::Hash);
+            events.iter().for_each(|(at, event)| trace.record(Instant(*at), event.clone()));
+            trace.hash()
+        };
+        let (a, b) = (Event::Mark("a"), Event::Mark("b"));
+        let reference = hash(&[(1, a.clone()), (2, b.clone())]);
+        assert_eq!(reference, hash(&[(1, a.clone()), (2, b.clone())]));
+        assert_ne!(reference, hash(&[(1, b.clone()), (2, a.clone())]));
+        assert_ne!(reference, hash(&[(1, a.clone()), (3, b)]));
+        assert_ne!(hash(&[(1, a)]), hash(&[(1, Event::Buggify("a"))]));
+    }
+}

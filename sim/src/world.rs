@@ -1,0 +1,570 @@
+//! A world: nodes with disks and tasks, a clock, and the choices that decide everything else.
+//!
+//! ```text
+//!   World::new(config) ── env() ──> the program under test, running in run(future)
+//!      │                                   │
+//!      │            crash (asked for, or   │  tasks are no longer polled, I/O is disabled,
+//!      │            at the k-th change)    │  then everything is dropped
+//!      │                                   ▼
+//!      │                          Err(Stop::Crashed)
+//!      │                                   │  what was not durable is kept, lost or torn
+//!      └────────────── env() ──────────────┘  a new incarnation, on the disk that is left
+//! ```
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::task::Poll;
+use std::time::Duration;
+
+use helios_env::sync::Mutex;
+use helios_env::{BoxFuture, Env, Instant, Pending, Rng, Spawn, SplitMix64, Task, pending};
+
+use crate::choices::Choices;
+use crate::core::{Core, CrashKind, CrashRequest, Incarnation};
+use crate::disk::{DeviceProfile, DiskImage, FaultCounts, FaultKind, Faults, Mount, SimDisk, Timing};
+use crate::executor::{Executor, NodeId};
+use crate::marks::{Buggify, Marks, ProbeState, SimProbe};
+use crate::timeline::{SimClock, Timeline};
+use crate::trace::{Entry, Event, Trace, TraceLevel};
+
+/// Everything that a world is made from. With the same values it does the same things.
+#[derive(Clone, Debug)]
+pub struct WorldConfig {
+    /// Who decides.
+    pub choices: Choices,
+    /// What fails, and how often.
+    pub faults: Faults,
+    /// What the disks promise.
+    pub profile: DeviceProfile,
+    /// How long I/O takes.
+    pub timing: Timing,
+    /// How often the program is perturbed.
+    pub buggify: Buggify,
+    /// How much of the trace is kept.
+    pub trace: TraceLevel,
+    /// The first disk's contents.
+    pub image: DiskImage,
+    /// Polls without any progress of time after which a run counts as spinning.
+    pub polls_max: u64,
+    /// Simulated time after which a run counts as hanging.
+    pub time_limit: Duration,
+}
+
+impl WorldConfig {
+    /// A world in which I/O takes time and nothing fails but by a crash.
+    pub fn new(choices: Choices) -> WorldConfig {
+        WorldConfig {
+            choices,
+            faults: Faults::default(),
+            profile: DeviceProfile::default(),
+            timing: Timing::nvme(),
+            buggify: Buggify::OFF,
+            trace: TraceLevel::Hash,
+            image: DiskImage::empty(),
+            polls_max: 1_000_000,
+            time_limit: Duration::from_secs(3_600),
+        }
+    }
+
+    /// The same, decided by a seed.
+    pub fn seeded(seed: u64) -> WorldConfig {
+        WorldConfig::new(Choices::seeded(seed))
+    }
+}
+
+/// Why a run ended before its future did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The node crashed; [`World::env`] is its next incarnation's.
+    Crashed(CrashKind),
+    /// Nothing is ready and nothing will happen. The tasks that wait.
+    Deadlock(Vec<String>),
+    /// Tasks run and run and no time passes. The tasks, with their polls, the busiest first.
+    Spinning(Vec<String>),
+    /// The run took longer than its simulated time limit. The tasks that exist.
+    TimeLimit(Vec<String>),
+}
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stop::Crashed(CrashKind::Power) => f.write_str("the power failed"),
+            Stop::Crashed(CrashKind::Process) => f.write_str("the process was killed"),
+            Stop::Deadlock(tasks) => write!(f, "deadlock: nothing will ever wake {}", tasks.join(", ")),
+            Stop::Spinning(tasks) => write!(f, "spinning while no time passes: {}", tasks.join(", ")),
+            Stop::TimeLimit(tasks) => write!(f, "the simulated time limit passed with {}", tasks.join(", ")),
+        }
+    }
+}
+
+impl std::error::Error for Stop {}
+
+/// See the [module](self). Dropping it ends all its nodes: their tasks are dropped with their I/O disabled.
+pub struct World(Arc<Inner>);
+
+/// A world as its own tasks and workloads hold it: everything but running it.
+#[derive(Clone)]
+pub struct Handle(Arc<Inner>);
+
+struct Inner {
+    core: Arc<Core>,
+    nodes: Mutex<Vec<Node>>,
+    incarnations: AtomicU64,
+    config: Limits,
+    rng_seed: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Limits {
+    polls_max: u64,
+    time_limit: Duration,
+}
+
+struct Node {
+    disk: SimDisk,
+    incarnation: Arc<Incarnation>,
+}
+
+/// Unwinds the stack of a synchronous call whose world has ended.
+struct WorldEnded;
+
+impl World {
+    /// A world with one node, number 0.
+    pub fn new(config: WorldConfig) -> World {
+        let rng_seed = config.choices.seed("rng");
+        let core = Arc::new(Core {
+            choices: config.choices,
+            executor: Arc::new(Executor::default()),
+            timeline: Timeline::default(),
+            trace: Trace::new(config.trace),
+            probe: ProbeState::default(),
+            buggify: Mutex::new(config.buggify),
+            faults: Mutex::new(config.faults),
+            counts: Mutex::new(FaultCounts::default()),
+            crashes: Mutex::new(Vec::new()),
+            running: AtomicBool::new(false),
+        });
+        let limits = Limits { polls_max: config.polls_max, time_limit: config.time_limit };
+        let inner =
+            Inner { core, nodes: Mutex::new(Vec::new()), incarnations: AtomicU64::new(0), config: limits, rng_seed };
+        let world = World(Arc::new(inner));
+        world.add_node(&config.image, config.profile, config.timing);
+        world
+    }
+
+    /// A world decided by a seed, otherwise as [`WorldConfig::new`] makes it.
+    pub fn seeded(seed: u64) -> World {
+        World::new(WorldConfig::seeded(seed))
+    }
+
+    /// Another machine with a disk of its own; its number.
+    pub fn add_node(&self, image: &DiskImage, profile: DeviceProfile, timing: Timing) -> usize {
+        let mut nodes = self.0.nodes.lock();
+        let number = nodes.len();
+        let disk = SimDisk::new(format!("node {number}"), image, profile, timing);
+        nodes.push(Node { disk, incarnation: Arc::new(Incarnation::new(self.0.next_incarnation(), number)) });
+        number
+    }
+
+    /// The environment of node 0, as it lives now.
+    pub fn env(&self) -> Env {
+        self.env_of(0)
+    }
+
+    /// The environment of a node, as it lives now.
+    pub fn env_of(&self, node: usize) -> Env {
+        self.0.env_of(node)
+    }
+
+    /// What tasks and workloads may ask of the world while it runs.
+    pub fn handle(&self) -> Handle {
+        Handle(self.0.clone())
+    }
+
+    /// Runs `future` as a task of node 0 until it ends or node 0 does. Other tasks of the world run meanwhile, and go
+    /// on in the next run.
+    pub fn run<T>(&self, future: impl Future<Output = T>) -> Result<T, Stop> {
+        self.run_on(0, future)
+    }
+
+    /// Runs `future` as a task of a node.
+    pub fn run_on<T>(&self, node: usize, future: impl Future<Output = T>) -> Result<T, Stop> {
+        let mut output = None;
+        let end = {
+            let main = pin!(async { output = Some(future.await) });
+            // A crash inside a synchronous call unwinds to here; the world is in order, only that stack is gone.
+            let outer = self.0.core.running.swap(true, Relaxed);
+            let end = catch_unwind(AssertUnwindSafe(|| self.0.run(node, main)));
+            self.0.core.running.store(outer, Relaxed);
+            end
+        };
+        match end {
+            Ok(Ok(())) => Ok(output.expect("the run ends when its future has")),
+            Ok(Err(Stop::Crashed(kind))) => Err(self.0.restart(node, kind)),
+            Ok(Err(stop)) => Err(stop),
+            Err(payload) if payload.is::<WorldEnded>() => {
+                let kind = self.0.core.crashes.lock().iter().find(|c| c.node == node).map(|c| c.kind);
+                Err(self.0.restart(node, kind.expect("the world of a synchronous call ends by a crash")))
+            }
+            Err(payload) => resume_unwind(payload),
+        }
+    }
+
+    /// Runs synchronous code that waits with [`Env::block_on`]; a crash ends it.
+    pub fn run_sync<T>(&self, work: impl FnOnce() -> T) -> Result<T, Stop> {
+        self.run(async { work() })
+    }
+
+    /// Runs until nothing is ready and nothing is going to happen within `time`.
+    pub fn settle(&self, time: Duration) -> Result<(), Stop> {
+        let end = self.now() + time;
+        let env = self.env();
+        self.run(async move { env.clock.sleep_until(end).await })
+    }
+
+    /// Crashes node 0 now, between two runs.
+    pub fn crash(&self, kind: CrashKind) {
+        self.crash_node(0, kind);
+    }
+
+    /// Crashes a node now, between two runs.
+    pub fn crash_node(&self, node: usize, kind: CrashKind) {
+        self.0.core.crashes.lock().retain(|request| request.node != node);
+        self.0.incarnation(node).end();
+        let _stop = self.0.restart(node, kind);
+    }
+
+    /// Puts another image in the disk of a node and starts the node anew.
+    pub fn reset_disk(&self, node: usize, image: &DiskImage) {
+        self.0.incarnation(node).end();
+        self.0.end_tasks(node);
+        self.disk_of(node).replace(image);
+        self.0.begin(node);
+    }
+}
+
+/// What both [`World`] and [`Handle`] offer.
+macro_rules! shared {
+    ($type:ident) => {
+        impl $type {
+            /// The disk of node 0, from the outside.
+            pub fn disk(&self) -> SimDisk {
+                self.disk_of(0)
+            }
+
+            /// The disk of a node, from the outside.
+            pub fn disk_of(&self, node: usize) -> SimDisk {
+                self.0.nodes.lock()[node].disk.clone()
+            }
+
+            /// Who decides.
+            pub fn choices(&self) -> Choices {
+                self.0.core.choices.clone()
+            }
+
+            /// Simulated time since the beginning.
+            pub fn now(&self) -> Instant {
+                self.0.core.timeline.now()
+            }
+
+            /// What may fail from now on.
+            pub fn set_faults(&self, faults: Faults) {
+                *self.0.core.faults.lock() = faults;
+            }
+
+            /// What may fail.
+            pub fn faults(&self) -> Faults {
+                self.0.core.faults.lock().clone()
+            }
+
+            /// How often the program is perturbed from now on.
+            pub fn set_buggify(&self, buggify: Buggify) {
+                *self.0.core.buggify.lock() = buggify;
+            }
+
+            /// Nothing fails any more, and what was damaged is whole: whatever hangs now hangs by its own fault.
+            pub fn heal(&self) {
+                self.set_faults(Faults::none());
+                self.set_buggify(Buggify::OFF);
+                for node in self.0.nodes.lock().iter() {
+                    node.disk.heal();
+                    node.disk.cancel_crash();
+                }
+            }
+
+            /// How often each fault has fired.
+            pub fn fault_counts(&self) -> FaultCounts {
+                self.0.core.counts.lock().clone()
+            }
+
+            /// Which marks were hit.
+            pub fn marks(&self) -> Marks {
+                self.0.core.probe.marks.lock().clone()
+            }
+
+            /// A hash of everything that has happened.
+            pub fn trace_hash(&self) -> u64 {
+                self.0.core.trace.hash()
+            }
+
+            /// How many things have happened.
+            pub fn trace_len(&self) -> u64 {
+                self.0.core.trace.count()
+            }
+
+            /// What has happened, if the world keeps it ([`TraceLevel::Full`]).
+            pub fn trace(&self) -> Vec<Entry> {
+                self.0.core.trace.entries()
+            }
+
+            /// Writes a line into the trace.
+            pub fn note(&self, note: impl Into<String>) {
+                self.0.core.record(Event::Note(note.into().into_boxed_str()));
+            }
+
+            /// Moves the wall clock.
+            pub fn jump_clock(&self, microseconds: i64) {
+                self.0.core.timeline.jump_wall(microseconds);
+                self.0.core.fired(FaultKind::ClockJump);
+            }
+
+            /// One of `options`, the same whenever the same is decided: the size of a page, say.
+            pub fn knob<T: Copy + std::fmt::Debug>(&self, name: &'static str, options: &[T]) -> T {
+                let value = options[self.choices().pick(name, options.len())];
+                self.note(format!("knob {name} = {value:?}"));
+                value
+            }
+        }
+    };
+}
+
+shared!(World);
+shared!(Handle);
+
+impl Handle {
+    /// The environment of a node, as it lives now.
+    pub fn env_of(&self, node: usize) -> Env {
+        self.0.env_of(node)
+    }
+
+    /// Ends node 0 as soon as the task that runs yields; its I/O is disabled at once.
+    pub fn crash(&self, kind: CrashKind) {
+        self.crash_node(0, kind);
+    }
+
+    /// The same for any node.
+    pub fn crash_node(&self, node: usize, kind: CrashKind) {
+        self.0.core.request_crash(&self.0.incarnation(node), kind);
+    }
+
+    /// A place where the process may die: it does with a probability of `ppm` parts per million.
+    pub fn crash_point(&self, site: &'static str, ppm: u32) {
+        if self.0.core.choices.chance(site, ppm) {
+            let kind = match self.0.core.choices.pick("crash.kind", 2) {
+                0 => CrashKind::Power,
+                _ => CrashKind::Process,
+            };
+            self.crash(kind);
+        }
+    }
+
+    /// Stops polling a node's tasks for some time, as SIGSTOP does; its I/O goes on.
+    pub fn pause(&self, node: usize, time: Duration) {
+        let core = self.0.core.clone();
+        core.executor.pause(node);
+        self.0.core.timeline.schedule(time, Box::new(move || core.executor.resume(node)));
+    }
+}
+
+impl Inner {
+    fn next_incarnation(&self) -> u64 {
+        self.incarnations.fetch_add(1, Relaxed)
+    }
+
+    fn incarnation(&self, node: NodeId) -> Arc<Incarnation> {
+        self.nodes.lock()[node].incarnation.clone()
+    }
+
+    fn env_of(&self, node: NodeId) -> Env {
+        let nodes = self.nodes.lock();
+        let Node { disk, incarnation } = &nodes[node];
+        let core = self.core.clone();
+        let mount = Mount { core: core.clone(), disk: disk.0.clone(), incarnation: incarnation.clone() };
+        let limits = self.config;
+        // Each incarnation draws from streams of its own.
+        let root = SplitMix64::new(self.rng_seed).fork("incarnation").fork(&incarnation.number.to_string());
+        Env {
+            disk: mount.into_disk(),
+            clock: Arc::new(SimClock { core: core.clone() }),
+            rng: root,
+            spawn: Arc::new(SimSpawn { core: core.clone(), incarnation: incarnation.clone(), limits }),
+            probe: Some(Arc::new(SimProbe { core })),
+        }
+    }
+
+    fn run(&self, node: NodeId, main: Pin<&mut dyn Future<Output = ()>>) -> Result<(), Stop> {
+        run(&self.core, self.config, node, main, || {
+            loop {
+                let CrashRequest { node: crashed, kind } = self.core.crashes.lock().first().copied()?;
+                if crashed == node {
+                    return Some(Stop::Crashed(kind));
+                }
+                let _stop = self.restart(crashed, kind);
+            }
+        })
+    }
+
+    /// Drops what a dead node leaves behind.
+    fn end_tasks(&self, node: NodeId) {
+        drop(self.core.executor.take_tasks(node));
+    }
+
+    fn begin(&self, node: NodeId) {
+        let number = self.next_incarnation();
+        self.nodes.lock()[node].incarnation = Arc::new(Incarnation::new(number, node));
+        self.core.executor.resume(node);
+    }
+
+    /// The node is dead: drops its tasks, decides what is on its disk, and lets it live again.
+    fn restart(&self, node: NodeId, kind: CrashKind) -> Stop {
+        let core = &self.core;
+        core.crashes.lock().retain(|request| request.node != node);
+        self.end_tasks(node);
+        let disk = self.nodes.lock()[node].disk.clone();
+        let crash = core.faults.lock().crash();
+        let mut counts = FaultCounts::default();
+        let (fault, [changes, kept]) = match kind {
+            CrashKind::Power => (FaultKind::PowerCut, disk.resolve_power_cut(crash, &core.choices, &mut counts)),
+            CrashKind::Process => (FaultKind::ProcessKill, disk.survive_process(&core.choices)),
+        };
+        counts.fire(fault);
+        core.counts.lock().add(&counts);
+        core.record(Event::Crash { node, kind: fault, changes, kept });
+        self.begin(node);
+        Stop::Crashed(kind)
+    }
+}
+
+/// Polls tasks until `main` is done. `crashed` carries out what crashes it may and says whether one ends this run.
+fn run(
+    core: &Arc<Core>,
+    limits: Limits,
+    node: NodeId,
+    mut main: Pin<&mut dyn Future<Output = ()>>,
+    crashed: impl Fn() -> Option<Stop>,
+) -> Result<(), Stop> {
+    let executor = &core.executor;
+    let id = executor.enter_stack("main", node);
+    let _leave = Leave { executor, id };
+    let deadline = core.timeline.now() + limits.time_limit;
+    let mut polls = 0;
+    let mut done = false;
+    loop {
+        if let Some(stop) = crashed() {
+            return Err(stop);
+        }
+        if done {
+            return Ok(());
+        }
+        if let Some(turn) = executor.next(&core.choices) {
+            core.record(Event::Poll { name: turn.name });
+            executor.poll(turn, |context| {
+                let poll = main.as_mut().poll(context);
+                done = poll.is_ready();
+                poll
+            });
+            polls += 1;
+            if polls > limits.polls_max {
+                let busiest = executor.names().into_iter().map(|(name, polls)| format!("{name} ({polls} polls)"));
+                return Err(Stop::Spinning(busiest.collect()));
+            }
+        } else if core.timeline.advance(deadline) {
+            polls = 0;
+        } else {
+            let tasks = executor.names().into_iter().map(|(name, _)| name.to_owned()).collect();
+            let deadlock = core.timeline.is_empty();
+            return Err(if deadlock { Stop::Deadlock(tasks) } else { Stop::TimeLimit(tasks) });
+        }
+    }
+}
+
+/// Unregisters a task on the stack, also when the stack unwinds.
+struct Leave<'a> {
+    executor: &'a Executor,
+    id: crate::executor::TaskId,
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.executor.leave(self.id);
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let nodes = self.0.nodes.lock().len();
+        for node in 0..nodes {
+            self.0.incarnation(node).end();
+            self.0.end_tasks(node);
+        }
+        // What was going to happen refers to disks and tasks, and they to the world.
+        drop(self.0.core.timeline.clear());
+    }
+}
+
+struct SimSpawn {
+    core: Arc<Core>,
+    incarnation: Arc<Incarnation>,
+    limits: Limits,
+}
+
+impl Spawn for SimSpawn {
+    fn spawn(&self, name: &'static str, future: BoxFuture<'static, ()>) -> Task {
+        if self.incarnation.is_dead() {
+            return pending().1;
+        }
+        self.core.record(Event::Spawn { node: self.incarnation.node, name });
+        self.core.executor.spawn(name, self.incarnation.node, future).1
+    }
+
+    fn yield_now(&self) -> Pending<()> {
+        let (completer, pending) = pending();
+        let executor = &self.core.executor;
+        // A task of its own, so that any ready task may come first.
+        let done = Box::pin(async move { completer.complete(()) });
+        let _task = executor.spawn("yield", self.incarnation.node, done);
+        pending
+    }
+
+    fn offload(&self, _name: &'static str, work: Box<dyn FnOnce() + Send>) -> Pending<()> {
+        work();
+        Pending::ready(())
+    }
+
+    fn block_on(&self, future: Pin<&mut (dyn Future<Output = ()> + Send)>) {
+        // A crash of this very node ends the caller; crashes of others wait for the outer run.
+        let node = self.incarnation.node;
+        let crashed = || {
+            let crashes = self.core.crashes.lock();
+            crashes.iter().find(|request| request.node == node).map(|request| Stop::Crashed(request.kind))
+        };
+        if self.incarnation.is_dead() {
+            // It may be done without waiting: destructors of a dead node come here.
+            let waker = std::task::Waker::noop();
+            if let Poll::Ready(()) = future.poll(&mut std::task::Context::from_waker(waker)) {
+                return;
+            }
+            assert!(!std::thread::panicking(), "a destructor waits for I/O of a world that has ended");
+            resume_unwind(Box::new(WorldEnded));
+        }
+        let nested = self.core.running.load(Relaxed);
+        match run(&self.core, self.limits, node, future, crashed) {
+            Ok(()) => {}
+            Err(Stop::Crashed(_)) if nested => resume_unwind(Box::new(WorldEnded)),
+            Err(stop @ Stop::Crashed(_)) => panic!("{stop} inside block_on; World::run_sync survives that"),
+            Err(stop) => panic!("{stop}"),
+        }
+    }
+}
