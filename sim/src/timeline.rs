@@ -147,7 +147,12 @@ impl Clock for SimClock {
             return Pending::ready(());
         }
         let (completer, pending) = pending();
-        self.core.timeline.schedule_at(deadline, Box::new(move || completer.complete(())));
+        self.core.timeline.schedule_at(
+            deadline,
+            Box::new(move || {
+                let _awaited = completer.complete(());
+            }),
+        );
         pending
     }
 }

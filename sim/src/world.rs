@@ -533,7 +533,9 @@ impl Spawn for SimSpawn {
         let (completer, pending) = pending();
         let executor = &self.core.executor;
         // A task of its own, so that any ready task may come first.
-        let done = Box::pin(async move { completer.complete(()) });
+        let done = Box::pin(async move {
+            let _awaited = completer.complete(());
+        });
         let _task = executor.spawn("yield", self.incarnation.node, done);
         pending
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use helios_env::{ALIGNMENT, Buf, File, Io, IoError, OpenOptions, Pending, Result, SyncMode, pending};
+use helios_env::{Buf, ErrorKind, File, Io, IoError, OpenOptions, Pending, Result, SyncMode, pending};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::image::Ino;
@@ -30,6 +30,9 @@ const WRITE_FAULTS: [FaultKind; 5] = [
     FaultKind::StaleRead,
 ];
 
+/// The longest file, in bytes; as ext4's.
+const LEN_MAX: u64 = 16 << 40;
+
 pub(crate) struct SimFile {
     mount: Arc<Mount>,
     at: Place,
@@ -47,15 +50,16 @@ struct Place {
 
 impl SimFile {
     pub(crate) fn new(mount: Arc<Mount>, ino: Ino, options: OpenOptions, path: &str) -> SimFile {
-        let grain = if options.direct { ALIGNMENT as u64 } else { 1 };
+        // The rest of a short write is no multiple of more than a sector.
+        let grain = if options.direct { SECTOR } else { 1 };
         SimFile { mount, at: Place { ino, path: path.into(), grain }, options }
     }
 
     fn refuse(&self, operation: &'static str, offset: u64, len: usize, writes: bool) -> Result<()> {
         let misaligned = !offset.is_multiple_of(self.at.grain) || !(len as u64).is_multiple_of(self.at.grain);
         if writes && !self.options.write {
-            Err(IoError::from_errno(libc::EBADF, operation).at(&self.at.path))
-        } else if misaligned || offset.checked_add(len as u64).is_none_or(|end| end > i64::MAX as u64) {
+            Err(IoError::new(ErrorKind::PermissionDenied, operation).at(&self.at.path))
+        } else if misaligned || offset.checked_add(len as u64).is_none_or(|end| end > LEN_MAX) {
             Err(IoError::from_errno(libc::EINVAL, operation).at(&self.at.path))
         } else {
             Ok(())
@@ -77,11 +81,8 @@ impl SimFile {
         needs_space: bool,
         perform: impl FnOnce(&mut DiskState, Ino) + Send + 'static,
     ) -> Pending<Result<()>> {
-        if let Err(error) = self.refuse(operation, 0, 0, true) {
+        if let Err(error) = self.refuse(operation, len.next_multiple_of(self.at.grain), 0, true) {
             return Pending::ready(Err(error));
-        }
-        if len > i64::MAX as u64 {
-            return Pending::ready(Err(IoError::from_errno(libc::EINVAL, operation).at(&self.at.path)));
         }
         let at = self.at.clone();
         self.mount.submit(Cost::Write, true, move |mount, state| {
@@ -186,8 +187,10 @@ impl File for SimFile {
     }
 
     fn len(&self) -> Pending<Result<u64>> {
-        let at = self.at.clone();
-        self.mount.submit(Cost::Look, false, move |_, state| Ok(state.len(at.ino)))
+        if !self.mount.admit(false) {
+            return never();
+        }
+        Pending::ready(Ok(self.mount.disk.state.lock().len(self.at.ino)))
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::sync::Arc;
 
-use helios_env::{IoError, OpenOptions, Result};
+use helios_env::{ErrorKind, IoError, OpenOptions, Result};
 
 use super::content::Content;
 use super::crash::{Change, PowerCut, What};
@@ -293,6 +293,7 @@ impl DiskState {
     }
 
     fn lookup_dir(&self, path: &str, operation: &'static str) -> Result<Ino> {
+        check(path, operation)?;
         let mut dir = ROOT;
         for part in path.split('/').filter(|part| !part.is_empty()) {
             let entries = self.entries(dir).ok_or_else(|| IoError::from_errno(libc::ENOTDIR, operation))?;
@@ -303,8 +304,9 @@ impl DiskState {
 
     fn place<'a>(&self, path: &'a str, operation: &'static str) -> Result<Place<'a>> {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        check(path, operation)?;
         if name.is_empty() {
-            return Err(IoError::from_errno(libc::EISDIR, operation));
+            return Err(IoError::new(ErrorKind::Invalid, operation));
         }
         let dir = self.lookup_dir(parent, operation)?;
         let found = self.entries(dir).and_then(|entries| entries.get(name)).copied();
@@ -367,21 +369,11 @@ impl DiskState {
         let source = self.place(from, "rename")?;
         let target = self.place(to, "rename")?;
         let ino = source.found.ok_or_else(|| IoError::from_errno(libc::ENOENT, "rename"))?;
-        if let Some(replaced) = target.found {
-            if replaced == ino {
-                return Ok(());
-            }
-            match (self.is_dir(ino), self.is_dir(replaced)) {
-                (false, true) => return Err(IoError::from_errno(libc::EISDIR, "rename")),
-                (true, false) => return Err(IoError::from_errno(libc::ENOTDIR, "rename")),
-                (true, true) if self.entries(replaced).is_some_and(|entries| !entries.is_empty()) => {
-                    return Err(IoError::from_errno(libc::ENOTEMPTY, "rename"));
-                }
-                _ => {}
-            }
+        if self.is_dir(ino) || target.found.is_some_and(|replaced| self.is_dir(replaced)) {
+            return Err(IoError::from_errno(libc::EISDIR, "rename"));
         }
-        if self.is_dir(ino) && to.strip_prefix(from).is_some_and(|rest| rest.starts_with('/')) {
-            return Err(IoError::from_errno(libc::EINVAL, "rename"));
+        if target.found == Some(ino) {
+            return Ok(());
         }
         let seq = self.seq();
         let (from, to): (Arc<str>, Arc<str>) = (source.name.into(), target.name.into());
@@ -418,13 +410,12 @@ impl DiskState {
     }
 
     pub(crate) fn create_dir(&mut self, path: &str) -> Result<()> {
+        check(path, "create directory")?;
         let mut dir = ROOT;
         for part in path.split('/').filter(|part| !part.is_empty()) {
             let found = self.entries(dir).expect("checked below").get(part).copied();
             dir = match found {
                 Some(ino) if self.is_dir(ino) => ino,
-                // As std::fs::create_dir_all answers for a file in the way.
-                Some(_) if path.ends_with(part) => return Err(IoError::from_errno(libc::EEXIST, "create directory")),
                 Some(_) => return Err(IoError::from_errno(libc::ENOTDIR, "create directory")),
                 None => {
                     let empty: Arc<Entries> = Arc::default();
@@ -561,6 +552,12 @@ impl DiskState {
             self.collect();
         }
     }
+}
+
+/// Refuses a path that is not as [`helios_env::Disk`] wants it.
+fn check(path: &str, operation: &'static str) -> Result<()> {
+    let good = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
+    if path.is_empty() || path.split('/').all(good) { Ok(()) } else { Err(IoError::new(ErrorKind::Invalid, operation)) }
 }
 
 /// Applies a change of a file in full.
