@@ -33,5 +33,6 @@ pub use mode::{RowLockMode, TableLockMode, Wait};
 pub use scan::TransactionScan;
 pub use sequences::{SequenceLimits, Sequences};
 pub use transaction::{
-    CommandId, Inserted, IsolationLevel, RowLock, SavepointId, Statement, Transaction, TransactionOptions, Transactions,
+    CommandId, CommitOptions, Inserted, IsolationLevel, RowLock, SavepointId, Statement, Transaction,
+    TransactionOptions, Transactions,
 };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use helios_env::Env;
 use helios_env::sync::{Arc, AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering};
+use helios_storage::row::Layout;
 use helios_storage::{
     CommitTs, Committing as LogCommit, Direction, Durability, KeyRange, Lookup, Snapshot, Space, Storage, Value,
     Version, WriteBatch,
@@ -340,6 +341,14 @@ impl Transaction {
         }
     }
 
+    /// The newest live version of a key, committed or this transaction's own, whatever any snapshot says.
+    pub async fn newest_row(&self, space: Space, key: &[u8]) -> Result<Option<Version>> {
+        if let Some(own) = self.owner.write_set.lock().newest(space, key) {
+            return Ok(live(Some(own_version(own))));
+        }
+        Ok(live(self.newest(space, key).await?))
+    }
+
     async fn newest(&self, space: Space, key: &[u8]) -> Result<Option<Version>> {
         let newest = CommitTs::NEWEST;
         match self.shared.storage.try_get(space, key, newest)? {
@@ -478,39 +487,46 @@ impl Transaction {
     }
 
     /// Commits: one log record, durable as asked, then published, then every lock released. `None` when there was
-    /// nothing to write. `catalog_version` goes into the record.
+    /// nothing to write.
     ///
     /// An error means that nothing was committed, except for storage errors that poison the store: then the outcome is
     /// whatever recovery finds.
-    pub async fn commit(
-        &self,
-        durability: Durability,
-        catalog_version: u64,
-        drops: Vec<Space>,
-    ) -> Result<Option<CommitTs>> {
+    pub async fn commit(&self, options: CommitOptions) -> Result<Option<CommitTs>> {
         assert!(!self.finished.swap(true, Ordering::Relaxed), "a transaction ends once");
-        let batch = {
-            let set = self.owner.write_set.lock();
-            (!set.is_empty() || !drops.is_empty()).then(|| set.writes())
-        };
-        let Some(writes) = batch.filter(|writes| !writes.is_empty() || !drops.is_empty()) else {
+        let CommitOptions { durability, catalog_version, dropped_spaces, dropped_sequences, layouts, on_published } =
+            options;
+        let writes = self.owner.write_set.lock().writes();
+        let batch =
+            WriteBatch { catalog_version, writes, dropped_spaces, dropped_sequences, layouts, ..WriteBatch::default() };
+        if batch == (WriteBatch { catalog_version, ..WriteBatch::default() }) {
             self.shared.locks.end(&self.owner);
             return Ok(None);
-        };
-        let batch = WriteBatch {
-            xid: self.assign_xid(),
-            catalog_version,
-            writes,
-            dropped_spaces: drops,
-            ..WriteBatch::default()
-        };
+        }
+        let batch = WriteBatch { xid: self.assign_xid(), ..batch };
         let outcome = self.shared.storage.enqueue_commit(batch, durability);
         let mut committing =
-            Committing { shared: self.shared.clone(), owner: self.owner.clone(), outcome: Some(outcome) };
+            Committing { shared: self.shared.clone(), owner: self.owner.clone(), outcome: Some(outcome), on_published };
         let committed = std::future::poll_fn(|cx| committing.poll_outcome(cx)).await;
-        committing.finish();
+        committing.finish(committed.is_ok());
         Ok(Some(committed?))
     }
+}
+
+/// What a commit carries beside the write set.
+#[derive(Default)]
+pub struct CommitOptions {
+    /// When it is acknowledged.
+    pub durability: Durability,
+    /// Version of the catalog that the transaction ran under.
+    pub catalog_version: u64,
+    /// Key spaces that nobody reads after this commit.
+    pub dropped_spaces: Vec<Space>,
+    /// Sequences that no longer exist.
+    pub dropped_sequences: Vec<u64>,
+    /// Row layouts that its rows are the first to use.
+    pub layouts: Vec<Layout>,
+    /// Runs once the commit is visible and before any lock is released, also when the committer was dropped.
+    pub on_published: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Drop for Transaction {
@@ -524,6 +540,7 @@ struct Committing {
     shared: Arc<Shared>,
     owner: Arc<Owner>,
     outcome: Option<LogCommit>,
+    on_published: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Committing {
@@ -532,8 +549,11 @@ impl Committing {
         Pin::new(outcome).poll(cx)
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, committed: bool) {
         self.outcome = None;
+        if let (true, Some(on_published)) = (committed, self.on_published.take()) {
+            on_published();
+        }
         self.shared.locks.end(&self.owner);
     }
 }
@@ -541,13 +561,16 @@ impl Committing {
 impl Drop for Committing {
     fn drop(&mut self) {
         if let Some(outcome) = self.outcome.take() {
-            let (shared, owner) = (self.shared.clone(), self.owner.clone());
-            let rest = async move {
-                // Whatever the outcome is: nobody is left to hear it.
-                let _ = outcome.await;
-                shared.locks.end(&owner);
+            let mut rest = Committing {
+                shared: self.shared.clone(),
+                owner: self.owner.clone(),
+                outcome: None,
+                on_published: self.on_published.take(),
             };
-            let _detached = self.shared.env.spawn.spawn("commit after its client left", Box::pin(rest));
+            let spawn = self.shared.env.spawn.clone();
+            // Nobody is left to hear the outcome; the locks and the catalog must still learn it.
+            let _detached = spawn
+                .spawn("commit after its client left", Box::pin(async move { rest.finish(outcome.await.is_ok()) }));
         }
     }
 }
