@@ -6,3 +6,5 @@
 
 pub mod facts;
 pub mod model;
+
+pub use model::CatalogSnapshot;

@@ -6,6 +6,8 @@
 //! Expressions (defaults, checks, index expressions) are kept as SQL text in the canonical form that was analyzed when
 //! they were created, with every name qualified; they are analyzed again, against the same names, when used.
 
+use std::sync::Arc;
+
 use helios_types::{Oid, TypeMod};
 use serde::{Deserialize, Serialize};
 
@@ -37,19 +39,50 @@ pub enum ObjectKind {
     View = 8,
 }
 
-/// A stored object.
+/// A stored object, shared by every snapshot that has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Object {
-    Schema(Schema),
-    Table(Table),
-    Index(Index),
-    Sequence(Sequence),
-    Role(Role),
-    Database(Database),
-    Comment(Comment),
-    View(View),
+    Schema(Arc<Schema>),
+    Table(Arc<Table>),
+    Index(Arc<Index>),
+    Sequence(Arc<Sequence>),
+    Role(Arc<Role>),
+    Database(Arc<Database>),
+    Comment(Arc<Comment>),
+    View(Arc<View>),
 }
+
+impl Object {
+    /// What identifies it.
+    pub fn key(&self) -> ObjectKey {
+        let (kind, oid) = match self {
+            Object::Schema(schema) => (ObjectKind::Schema, schema.oid),
+            Object::Table(table) => (ObjectKind::Table, table.oid),
+            Object::Index(index) => (ObjectKind::Index, index.oid),
+            Object::Sequence(sequence) => (ObjectKind::Sequence, sequence.oid),
+            Object::Role(role) => (ObjectKind::Role, role.oid),
+            Object::Database(database) => (ObjectKind::Database, database.oid),
+            Object::Comment(comment) => (ObjectKind::Comment, comment.oid),
+            Object::View(view) => (ObjectKind::View, view.oid),
+        };
+        ObjectKey { kind, oid }
+    }
+}
+
+macro_rules! into_object {
+    ($($kind:ident)*) => {
+        $(
+            impl From<$kind> for Object {
+                fn from(descriptor: $kind) -> Object {
+                    Object::$kind(Arc::new(descriptor))
+                }
+            }
+        )*
+    };
+}
+
+into_object! { Schema Table Index Sequence Role Database Comment View }
 
 /// CREATE SCHEMA.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -356,6 +389,9 @@ pub struct Database {
 /// COMMENT ON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comment {
+    /// The comment's own OID, drawn like any other: what it is stored under.
+    #[serde(with = "oid_serde")]
+    pub oid: Oid,
     /// The object's OID.
     #[serde(with = "oid_serde")]
     pub object: Oid,
