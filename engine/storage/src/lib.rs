@@ -2,7 +2,11 @@
 #![warn(missing_docs)]
 
 mod batch;
+mod cache;
+mod checksum;
+mod coding;
 mod error;
+mod io;
 mod key;
 mod memtable;
 mod options;
@@ -10,6 +14,7 @@ pub mod row;
 mod scan;
 mod snapshot;
 mod storage;
+mod table;
 
 pub use batch::{Durability, Entry, Lookup, SequenceReservation, Value, Version, Write, WriteBatch};
 pub use error::{Error, Result};
