@@ -15,17 +15,26 @@
 //! told which rows to skip). What a function needs to know about its session it finds in the [`FunctionContext`].
 //!
 //! Every topic is a module with a table of its own; [`lookup`] searches all of them. A name occurs once (a test sees to
-//! it). Aggregates and window functions have registries of their own: [`aggregates`].
+//! it). Aggregates and window functions have registries of their own: [`aggregates`], [`window`].
 
 pub mod aggregates;
 mod arguments;
 mod boolean;
+mod bytea;
 mod bytes;
 mod cache;
+mod case;
+mod digest;
+mod encode;
 mod errors;
 mod float;
 mod int;
+mod math;
 mod native;
+mod pattern;
+mod strings;
+mod text;
+pub mod window;
 
 #[cfg(test)]
 mod tests;
@@ -98,7 +107,19 @@ pub enum Suspending {
 type Entry = (&'static str, Implementation);
 
 /// The tables of all topics.
-const TOPICS: &[&[&[Entry]]] = &[boolean::FUNCTIONS, bytes::FUNCTIONS, float::FUNCTIONS, int::FUNCTIONS];
+const TOPICS: &[&[&[Entry]]] = &[
+    boolean::FUNCTIONS,
+    bytea::FUNCTIONS,
+    bytes::FUNCTIONS,
+    case::FUNCTIONS,
+    digest::FUNCTIONS,
+    encode::FUNCTIONS,
+    float::FUNCTIONS,
+    int::FUNCTIONS,
+    math::FUNCTIONS,
+    pattern::FUNCTIONS,
+    text::FUNCTIONS,
+];
 
 /// Every bound function.
 pub fn bound() -> impl Iterator<Item = (&'static str, Implementation)> {
