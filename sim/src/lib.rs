@@ -29,9 +29,13 @@ pub mod choices;
 mod core;
 mod disk;
 mod executor;
+mod explore;
 mod marks;
+mod panics;
+mod swarm;
 mod timeline;
 mod trace;
+mod violation;
 mod world;
 
 pub use choices::{Choices, DecisionLog};
@@ -40,6 +44,11 @@ pub use disk::{
     Class, Crash, DeviceProfile, DiskImage, FailedSync, Fate, FaultCounts, FaultKind, Faults, Honesty, PowerCut,
     SECTOR, SimDisk, Timing,
 };
+pub use explore::{Explore, Explored, Ledger, explore};
 pub use marks::{Buggify, Marks};
+pub use swarm::{
+    Bundle, Failure, Life, Shrunk, Stats, Swarm, SwarmReport, Workload, failures_directory, live, replay, shrink, swarm,
+};
 pub use trace::{Entry, Event, TraceLevel, render};
+pub use violation::Violation;
 pub use world::{Handle, Stop, World, WorldConfig};

@@ -126,6 +126,12 @@ impl SimDisk {
         *state = DiskState::mount(image, state.profile.clone());
     }
 
+    /// The disk of a killed process at that moment: what was pending still is, and reads show it.
+    pub(crate) fn resume(&self, cut: &PowerCut) {
+        let mut state = self.0.state.lock();
+        *state = DiskState::resume(cut, state.profile.clone());
+    }
+
     /// Another kind of device behind the same bytes.
     pub fn set_profile(&self, profile: DeviceProfile) {
         self.0.state.lock().profile = profile;

@@ -90,6 +90,11 @@ impl DeviceProfile {
         DeviceProfile { name: "ignores sync", honest: Honesty::IgnoresSync, ..DeviceProfile::posix() }
     }
 
+    /// A disk whose syncs of directories succeed and do nothing.
+    pub const fn ignores_sync_dir() -> DeviceProfile {
+        DeviceProfile { name: "ignores directory sync", honest: Honesty::IgnoresSyncDir, ..DeviceProfile::posix() }
+    }
+
     /// The honest profiles.
     pub const HONEST: [DeviceProfile; 4] =
         [DeviceProfile::posix(), DeviceProfile::ext4(), DeviceProfile::xfs(), DeviceProfile::btrfs()];

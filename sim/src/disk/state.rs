@@ -93,6 +93,36 @@ impl DiskState {
         }
     }
 
+    /// The disk of which `cut` is a picture, all changes still pending.
+    pub(crate) fn resume(cut: &PowerCut, profile: DeviceProfile) -> DiskState {
+        let mut state = DiskState::mount(&cut.durable, profile);
+        for change in &cut.changes {
+            let what = &change.what;
+            match what {
+                What::Write { ino, .. } | What::Truncate { ino, .. } | What::Allocate { ino, .. } => {
+                    let file = state.file(*ino);
+                    replay(Arc::make_mut(&mut file.cached), what);
+                    file.pending.push(change.clone());
+                }
+                What::Link { dir, name, ino } => {
+                    Arc::make_mut(&mut state.dir(*dir).cached).insert(name.clone(), *ino);
+                }
+                What::Unlink { dir, name } => {
+                    Arc::make_mut(&mut state.dir(*dir).cached).remove(name);
+                }
+                What::Rename { from, to, ino } => {
+                    Arc::make_mut(&mut state.dir(from.0).cached).remove(&from.1);
+                    Arc::make_mut(&mut state.dir(to.0).cached).insert(to.1.clone(), *ino);
+                }
+            }
+            if what.is_entry() {
+                state.entry_changes.push(change.clone());
+            }
+            state.next_seq = state.next_seq.max(change.seq);
+        }
+        state
+    }
+
     /// The disk as a power failure would find it now.
     pub(crate) fn power_cut(&self) -> PowerCut {
         let mut changes: Vec<Change> = self.entry_changes.clone();
@@ -439,7 +469,7 @@ impl DiskState {
 
     /// Makes the changes of a directory's entries up to `seq` durable.
     pub(crate) fn sync_dir(&mut self, dir: Ino, seq: u64) {
-        if self.profile.honest == Honesty::Honest {
+        if self.profile.honest != Honesty::IgnoresSyncDir {
             self.sync_entries(seq, |what| match what {
                 What::Link { dir: d, .. } | What::Unlink { dir: d, .. } => *d == dir,
                 What::Rename { from, to, .. } => from.0 == dir || to.0 == dir,

@@ -1,0 +1,307 @@
+//! Exhaustive crash points: every moment at which a script could be cut off, and everything the disk could look like
+//! then.
+//!
+//! ```text
+//!  script:  ──●────●────●────●────●──>      N events that change the disk; the script runs once
+//!             │    │    │    │    │
+//!             ▼    ▼    ▼    ▼    ▼         at each: what is durable, what is pending, what was promised
+//!           images ...  ┌────────────┐
+//!                       │ all kept   │      every combination of fates while they are few;
+//!                       │ all lost   │      else the plain ones, each change alone, each prefix, each cut,
+//!                       │ torn here  │      and then a sample
+//!                       └────┬───────┘
+//!                            ▼
+//!            check(env, ledger):  the program starts from the image and must keep every promise;
+//!                                 it is cut off in turn, at its own events, to a bounded depth
+//! ```
+//!
+//! What was promised stands in a [`Ledger`]: the script writes down what the program acknowledged, and what is under
+//! way, as soon as it is. The check reads the ledger as it stood at the moment of the crash. It may write too: what
+//! one recovery has shown, no later crash may take back.
+//!
+//! Images are told apart by content. One that was checked already against the same ledger is skipped.
+
+mod fates;
+mod ledger;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use helios_env::Env;
+use helios_env::hash::HashSet;
+use helios_env::sync::Mutex;
+
+pub use ledger::Ledger;
+
+use crate::choices::Choices;
+use crate::disk::{Crash, DeviceProfile, DiskImage, Fate, Faults, PowerCut, Timing};
+use crate::marks::Buggify;
+use crate::trace::TraceLevel;
+use crate::violation::Violation;
+use crate::world::{World, WorldConfig};
+
+/// How far to look.
+#[derive(Clone, Debug)]
+pub struct Explore {
+    /// The disk at the beginning.
+    pub image: DiskImage,
+    /// What the disk promises.
+    pub profile: DeviceProfile,
+    /// What a crash may do.
+    pub crash: Crash,
+    /// How long I/O takes; with [`Timing::Delayed`] a crash finds operations in flight.
+    pub timing: Timing,
+    /// Decides what runs when, and which images are sampled where there are too many.
+    pub seed: u64,
+    /// How often the program is perturbed.
+    pub buggify: Buggify,
+    /// Places at which one write may be torn.
+    pub cuts_max: u32,
+    /// Images per crash point.
+    pub images_max: usize,
+    /// How often recovery is crashed in turn.
+    pub depth: u32,
+    /// Crash points in one recovery.
+    pub recovery_points_max: usize,
+    /// Images per crash point in a recovery.
+    pub recovery_images_max: usize,
+    /// Also kill the process at every point: it starts again on a cache that holds what the disk does not.
+    pub kills: bool,
+    /// Violations after which to stop.
+    pub violations_max: usize,
+}
+
+impl Default for Explore {
+    fn default() -> Explore {
+        Explore {
+            image: DiskImage::empty(),
+            profile: DeviceProfile::default(),
+            crash: Crash::ALL,
+            timing: Timing::Immediate,
+            seed: 0,
+            buggify: Buggify::OFF,
+            cuts_max: 8,
+            images_max: 1_000,
+            depth: 1,
+            recovery_points_max: 8,
+            recovery_images_max: 16,
+            kills: true,
+            violations_max: 1,
+        }
+    }
+}
+
+/// What was looked at, and what was found.
+#[derive(Clone, Debug, Default)]
+pub struct Explored {
+    /// Events of the script that change the disk.
+    pub events: u64,
+    /// Crash images made.
+    pub images: u64,
+    /// Those that were checked: no other had the same content and the same promises.
+    pub distinct: u64,
+    /// Of the checked ones, those of a recovery that was itself crashed, by depth from 1.
+    pub in_recovery: [u64; 3],
+    /// Restarts on the cache of a killed process.
+    pub kills: u64,
+    /// Broken promises.
+    pub violations: Vec<Violation>,
+    /// Real time.
+    pub elapsed: Duration,
+}
+
+impl Explored {
+    /// Images checked per second of real time.
+    pub fn images_per_second(&self) -> f64 {
+        self.distinct as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+
+    /// Panics with the violations if there are any.
+    pub fn assert_clean(&self) {
+        let violations: Vec<String> = self.violations.iter().map(ToString::to_string).collect();
+        assert!(violations.is_empty(), "{self}\n{}", violations.join("\n"));
+    }
+}
+
+impl std::fmt::Display for Explored {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Explored { events, images, distinct, kills, violations, in_recovery, .. } = self;
+        let violations = violations.len();
+        write!(
+            f,
+            "{events} events, {images} images ({distinct} distinct, {} of them in recovery), {kills} kills, \
+             {violations} violations",
+            in_recovery.iter().sum::<u64>()
+        )
+    }
+}
+
+/// A moment at which the power may fail.
+struct Point<S> {
+    cut: PowerCut,
+    promised: ledger::Page<S>,
+}
+
+type Points<S> = Arc<Mutex<Vec<Point<S>>>>;
+
+/// Runs `script` once, and `check` on everything that a crash could make of it; see the [module](self).
+pub fn explore<S, Script, Check, E>(
+    config: &Explore,
+    promised: S,
+    script: impl Fn(Env, Ledger<S>) -> Script,
+    check: impl Fn(Env, Ledger<S>) -> Check,
+) -> Explored
+where
+    S: Clone + Send + Sync + 'static,
+    Script: Future<Output = Result<(), E>>,
+    Check: Future<Output = Result<(), E>>,
+    E: Into<Violation>,
+{
+    let begun = std::time::Instant::now();
+    let mut search = Search { config, check, visited: HashSet::default(), report: Explored::default() };
+    let ledger = Ledger::new(promised);
+    let world = search.world(&config.image);
+    let points = record(&world, &ledger, usize::MAX);
+    let end = world.run(script(world.env(), ledger.clone()));
+    world.disk().observe(None);
+    match end {
+        Ok(Ok(())) => {
+            let mut points = std::mem::take(&mut *points.lock());
+            points.push(Point { cut: world.disk().power_cut(), promised: ledger.page() });
+            drop(world);
+            search.report.events = points.len() as u64 - 1;
+            for (event, point) in points.iter().enumerate() {
+                search.visit(point, &format!("before event {event} of the script"), 0);
+            }
+        }
+        Ok(Err(error)) => search.report.violations.push(error.into().with("in the script, before any crash")),
+        Err(stop) => search.report.violations.push(Violation::from(stop).with("in the script, before any crash")),
+    }
+    search.report.elapsed = begun.elapsed();
+    search.report
+}
+
+/// Notes every crash point of what runs next.
+fn record<S: Clone + Send + Sync + 'static>(world: &World, ledger: &Ledger<S>, points_max: usize) -> Points<S> {
+    let points: Points<S> = Arc::default();
+    let (noted, ledger) = (points.clone(), ledger.clone());
+    world.disk().observe(Some(Box::new(move |cut| {
+        let mut points = noted.lock();
+        if points.len() < points_max {
+            points.push(Point { cut: cut(), promised: ledger.page() });
+        }
+    })));
+    points
+}
+
+struct Search<'a, Check> {
+    config: &'a Explore,
+    check: Check,
+    visited: HashSet<(u64, u64)>,
+    report: Explored,
+}
+
+impl<Check> Search<'_, Check> {
+    fn world(&self, image: &DiskImage) -> World {
+        World::new(WorldConfig {
+            faults: Faults::none(),
+            profile: self.config.profile.clone(),
+            timing: self.config.timing,
+            buggify: self.config.buggify,
+            trace: TraceLevel::Hash,
+            image: image.clone(),
+            ..WorldConfig::new(Choices::seeded(self.config.seed))
+        })
+    }
+
+    fn is_over(&self) -> bool {
+        self.report.violations.len() >= self.config.violations_max
+    }
+
+    /// Checks the images of one crash point.
+    fn visit<S, F, E>(&mut self, point: &Point<S>, whereabouts: &str, depth: u32)
+    where
+        S: Clone + Send + Sync + 'static,
+        Check: Fn(Env, Ledger<S>) -> F,
+        F: Future<Output = Result<(), E>>,
+        E: Into<Violation>,
+    {
+        let images_max = if depth == 0 { self.config.images_max } else { self.config.recovery_images_max };
+        let choices = Choices::seeded(self.config.seed ^ self.report.images);
+        let combinations =
+            fates::combinations(&point.cut, self.config.crash, self.config.cuts_max, images_max, &choices);
+        for fates in combinations {
+            if self.is_over() {
+                return;
+            }
+            self.report.images += 1;
+            let image = point.cut.resolve(&fates);
+            let hash = image.content_hash();
+            if self.visited.insert((hash, point.promised.version)) {
+                self.report.distinct += 1;
+                if depth > 0 {
+                    self.report.in_recovery[(depth - 1).min(2) as usize] += 1;
+                }
+                let world = self.world(&image);
+                self.restart(&world, point, hash, whereabouts, Some(&fates), depth);
+            }
+        }
+        if self.config.kills && depth == 0 && point.cut.changes() > 0 && !self.is_over() {
+            self.report.kills += 1;
+            let world = self.world(&DiskImage::empty());
+            world.disk().resume(&point.cut);
+            self.restart(&world, point, self.report.kills, whereabouts, None, depth);
+        }
+    }
+
+    /// Lets the program start in `world`, check its promises, and be cut off in turn.
+    fn restart<S, F, E>(
+        &mut self,
+        world: &World,
+        point: &Point<S>,
+        id: u64,
+        whereabouts: &str,
+        fates: Option<&[Fate]>,
+        depth: u32,
+    ) where
+        S: Clone + Send + Sync + 'static,
+        Check: Fn(Env, Ledger<S>) -> F,
+        F: Future<Output = Result<(), E>>,
+        E: Into<Violation>,
+    {
+        let ledger = Ledger::resume(&point.promised, id);
+        let deeper = depth < self.config.depth.min(3);
+        let points = deeper.then(|| record(world, &ledger, 10_000));
+        let end = world.run((self.check)(world.env(), ledger.clone()));
+        let violation = match end {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.into()),
+            Err(stop) => Some(Violation::from(stop)),
+        };
+        if let Some(violation) = violation {
+            self.report.violations.push(explain(violation, point, whereabouts, fates));
+            return;
+        }
+        let Some(points) = points else { return };
+        world.disk().observe(None);
+        let mut points = std::mem::take(&mut *points.lock());
+        points.push(Point { cut: world.disk().power_cut(), promised: ledger.page() });
+        let died = if fates.is_some() { "crash" } else { "kill" };
+        // Spread over the whole recovery, the end included.
+        let count = points.len().min(self.config.recovery_points_max);
+        for step in 1..=count {
+            let event = points.len() * step / count - 1;
+            let whereabouts = format!("before event {event} of the recovery from a {died} {whereabouts}");
+            self.visit(&points[event], &whereabouts, depth + 1);
+        }
+    }
+}
+
+fn explain<S>(violation: Violation, point: &Point<S>, whereabouts: &str, fates: Option<&[Fate]>) -> Violation {
+    let Some(fates) = fates else {
+        return violation.with(format!("after the process was killed {whereabouts}"));
+    };
+    let violation = violation.with(format!("after a power cut {whereabouts}; what was not durable:"));
+    let lines = point.cut.describe().into_iter().zip(fates).map(|(change, fate)| format!("  {change}: {fate:?}"));
+    lines.fold(violation, Violation::with)
+}

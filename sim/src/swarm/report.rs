@@ -1,0 +1,165 @@
+//! What a swarm saw.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Life, Shrunk};
+use crate::choices::DecisionLog;
+use crate::disk::{FaultCounts, FaultKind};
+use crate::marks::Marks;
+use crate::violation::Violation;
+
+/// A life that ended badly.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Its seed.
+    pub seed: u64,
+    /// What went wrong.
+    pub violation: Violation,
+    /// The smallest schedule found that still goes wrong.
+    pub shrunk: Shrunk,
+    /// What to type to see it again.
+    pub command: String,
+    /// Where its bundle is, or why there is none.
+    pub bundle: Result<PathBuf, String>,
+}
+
+impl Failure {
+    pub(super) fn replayed(seed: u64, violation: Violation, minimal: &DecisionLog) -> Failure {
+        let interesting = minimal.interesting();
+        let decisions = minimal.decisions.len();
+        let shrunk = Shrunk {
+            log: minimal.clone(),
+            interesting: [interesting; 2],
+            decisions: [decisions; 2],
+            runs: 0,
+            elapsed: Duration::ZERO,
+        };
+        Failure { seed, violation, shrunk, command: String::new(), bundle: Err("a replay makes no bundle".to_owned()) }
+    }
+}
+
+/// The sum over all lives of a swarm.
+#[derive(Clone, Debug)]
+pub struct SwarmReport {
+    /// The workload's name.
+    pub workload: String,
+    /// Lives lived.
+    pub seeds: u64,
+    /// Acknowledged transactions in all of them.
+    pub commits: u64,
+    /// The median over lives.
+    pub commits_median: u64,
+    /// Checks that the oracle made.
+    pub checks: u64,
+    /// Power cuts and killed processes.
+    pub crashes: u64,
+    /// I/O operations.
+    pub io_events: u64,
+    /// Faults by kind.
+    pub faults: FaultCounts,
+    /// Marks that were hit.
+    pub marks: Marks,
+    /// Marks that were expected and never hit.
+    pub marks_missing: Vec<&'static str>,
+    /// Lives that ended badly.
+    pub failures: Vec<Failure>,
+    /// A hash of all traces; it does not depend on their order.
+    pub trace_hash: u64,
+    /// Real time.
+    pub elapsed: Duration,
+    commits_each: Vec<u64>,
+}
+
+impl SwarmReport {
+    pub(super) fn new(workload: &str) -> SwarmReport {
+        SwarmReport {
+            workload: workload.to_owned(),
+            seeds: 0,
+            commits: 0,
+            commits_median: 0,
+            checks: 0,
+            crashes: 0,
+            io_events: 0,
+            faults: FaultCounts::default(),
+            marks: Marks::default(),
+            marks_missing: Vec::new(),
+            failures: Vec::new(),
+            trace_hash: 0,
+            elapsed: Duration::ZERO,
+            commits_each: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, seed: u64, life: &Life) {
+        self.seeds += 1;
+        if let Ok(stats) = &life.result {
+            self.commits += stats.commits;
+            self.checks += stats.checks;
+            self.commits_each.push(stats.commits);
+        }
+        self.crashes += life.faults.of(FaultKind::PowerCut) + life.faults.of(FaultKind::ProcessKill);
+        self.io_events += life.io_events;
+        self.faults.add(&life.faults);
+        self.marks.add(&life.marks);
+        self.trace_hash = self.trace_hash.wrapping_add(helios_env::SplitMix64::step(life.trace_hash ^ seed).1);
+    }
+
+    pub(super) fn finish(&mut self, expected_marks: &[&'static str], elapsed: Duration) {
+        self.elapsed = elapsed;
+        self.commits_each.sort_unstable();
+        self.commits_median = self.commits_each.get(self.commits_each.len() / 2).copied().unwrap_or(0);
+        self.marks_missing = self.marks.missing(expected_marks);
+    }
+
+    /// Lives per second of real time.
+    pub fn seeds_per_second(&self) -> f64 {
+        self.seeds as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+
+    /// Panics unless all lives ended well, something was committed, and all expected marks were hit.
+    pub fn assert_clean(&self) {
+        assert!(self.failures.is_empty(), "{self}");
+        assert!(self.commits > 0, "the swarm committed nothing, so it tested nothing\n{self}");
+        assert!(self.marks_missing.is_empty(), "never reached: {}\n{self}", self.marks_missing.join(", "));
+    }
+}
+
+impl fmt::Display for SwarmReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{}: {} seeds, {} commits (median {}), {} checks, {} crashes, {} I/O events, {} faults, {} failures; \
+             {:.0} seeds/s; traces {:016x}",
+            self.workload,
+            self.seeds,
+            self.commits,
+            self.commits_median,
+            self.checks,
+            self.crashes,
+            self.io_events,
+            self.faults.total(),
+            self.failures.len(),
+            self.seeds_per_second(),
+            self.trace_hash,
+        )?;
+        let faults: Vec<String> = self.faults.fired().map(|(kind, n)| format!("{} {n}", kind.name())).collect();
+        if !faults.is_empty() {
+            writeln!(f, "  faults: {}", faults.join(", "))?;
+        }
+        let marks: Vec<String> = self.marks.iter().map(|(mark, n)| format!("{mark} {n}")).collect();
+        if !marks.is_empty() {
+            writeln!(f, "  marks: {}", marks.join(", "))?;
+        }
+        for Failure { seed, violation, shrunk, command, bundle } in &self.failures {
+            writeln!(f, "  seed {seed}: {violation}")?;
+            writeln!(f, "    shrunk: {shrunk}")?;
+            match bundle {
+                Ok(directory) => writeln!(f, "    bundle: {}\n    replay: {command}", directory.display())?,
+                Err(why) => writeln!(f, "    no bundle: {why}")?,
+            }
+        }
+        Ok(())
+    }
+}
