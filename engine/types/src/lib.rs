@@ -6,13 +6,16 @@
 
 mod column;
 mod column_ops;
+mod compare;
 mod datum;
 mod error;
+pub mod key;
 mod numeric;
 pub mod oid;
 
 pub use column::{Bitmap, ByteColumn, Column, ColumnData, Physical};
 pub use column_ops::ColumnBuilder;
+pub use compare::{compare, compare_floats, compare_intervals, compare_rows, hash_column, hash_datum};
 pub use datum::{Array, Datum, Interval, Record, TimeTz};
 pub use error::{PgError, Result, SqlState};
 pub use numeric::{Numeric, NumericSum};
