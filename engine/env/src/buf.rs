@@ -26,7 +26,8 @@ unsafe impl Sync for Buf {}
 impl Buf {
     /// An empty buffer that owns no memory.
     pub const fn new() -> Buf {
-        Buf { bytes: std::ptr::NonNull::dangling(), capacity: 0, len: 0 }
+        const NOWHERE: std::num::NonZero<usize> = std::num::NonZero::new(ALIGNMENT).expect("not zero");
+        Buf { bytes: std::ptr::NonNull::without_provenance(NOWHERE), capacity: 0, len: 0 }
     }
 
     /// A buffer of `len` zero bytes.
@@ -140,5 +141,69 @@ impl From<&[u8]> for Buf {
 impl std::fmt::Debug for Buf {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Buf({} of {} bytes)", self.len, self.capacity)
+    }
+}
+
+/// Run them under Miri: nothing here touches the outside world.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_aligned_and_zeroed() {
+        let buf = Buf::zeroed(5000);
+        assert_eq!(buf.as_ptr() as usize % ALIGNMENT, 0);
+        assert_eq!((buf.len(), buf.capacity()), (5000, 2 * ALIGNMENT));
+        assert!(buf.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn owns_nothing_when_empty() {
+        let mut buf = Buf::new();
+        assert_eq!((buf.len(), buf.capacity()), (0, 0));
+        assert_eq!(&*buf, b"");
+        buf.extend_from_slice(b"");
+        buf.resize(0);
+        buf.truncate(10);
+        buf.clear();
+        assert_eq!(buf.capacity(), 0);
+        assert_eq!(Buf::zeroed(0).capacity(), 0);
+        assert_eq!(Buf::from(&b""[..]).len(), 0);
+    }
+
+    #[test]
+    fn grows_and_keeps_its_bytes() {
+        let mut buf = Buf::default();
+        let mut expected = Vec::new();
+        for round in 0..200_u8 {
+            let piece = vec![round; usize::from(round) * 7 % 300];
+            buf.extend_from_slice(&piece);
+            expected.extend_from_slice(&piece);
+            assert_eq!(buf.as_ptr() as usize % ALIGNMENT, 0);
+            assert_eq!(buf.capacity() % ALIGNMENT, 0);
+        }
+        assert_eq!(*buf, *expected);
+    }
+
+    #[test]
+    fn new_length_is_zero_even_where_bytes_were() {
+        let mut buf = Buf::from(&[7; 100][..]);
+        buf.truncate(10);
+        buf.resize(20);
+        assert_eq!(*buf, [[7; 10], [0; 10]].concat());
+        buf.clear();
+        buf.resize(ALIGNMENT + 1);
+        assert!(buf.iter().all(|byte| *byte == 0));
+        buf.resize(3);
+        assert_eq!(buf.len(), 3);
+    }
+
+    #[test]
+    fn is_written_through_and_sent_to_other_threads() {
+        let mut buf = Buf::from(&b"abc"[..]);
+        buf[1] = b'x';
+        let buf = std::thread::spawn(move || buf).join().expect("no panic");
+        assert_eq!(&*buf, b"axc");
+        assert_eq!(format!("{buf:?}"), "Buf(3 of 4096 bytes)");
     }
 }

@@ -61,6 +61,7 @@ pub struct Io {
 pub const SECTOR: usize = 512;
 
 /// An open file. Offsets are bytes from its beginning.
+#[expect(clippy::len_without_is_empty, reason = "whoever asks for a length needs the number")]
 pub trait File: Send + Sync {
     /// Reads at most `buf.len()` bytes at `offset` into the front of `buf`, whose length stays as it was.
     fn read_at(&self, offset: u64, buf: Buf) -> Pending<Io>;

@@ -42,10 +42,12 @@ mod rng;
 mod runtime;
 mod spawn;
 pub mod sync;
+#[cfg_attr(not(target_os = "linux"), path = "uring/absent.rs")]
+mod uring;
 
 use std::sync::Arc;
 
-pub use backend::Backend;
+pub use backend::{BACKEND_VARIABLE, Backend};
 pub use buf::{ALIGNMENT, Buf};
 pub use clock::{Clock, Instant, Timestamp};
 pub use disk::{Disk, File, FileLock, Io, OpenOptions, SECTOR, SyncMode, read_full, write_full, write_full_and_sync};

@@ -16,7 +16,7 @@ mod file;
 mod operation;
 
 pub(crate) use disk::OsDisk;
-pub(crate) use operation::{Handle, Operation, Request, errno_of};
+pub(crate) use operation::{Handle, Operation, Request};
 
 use crate::runtime::pool::Job;
 

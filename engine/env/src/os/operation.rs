@@ -15,16 +15,15 @@ const ZEROS: usize = 1 << 20;
 pub(crate) struct Handle {
     fd: OwnedFd,
     path: Box<str>,
-    /// Opened with O_DIRECT.
-    direct: bool,
     /// The file system can read from the cache without blocking, as far as known.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there is no RWF_NOWAIT"))]
     can_read_cached: AtomicBool,
 }
 
 impl Handle {
+    /// An open file; with O_DIRECT if `direct`, so that its reads never come from the cache.
     pub(crate) fn new(fd: OwnedFd, path: &str, direct: bool) -> Handle {
-        Handle { fd, path: path.into(), direct, can_read_cached: AtomicBool::new(!direct) }
+        Handle { fd, path: path.into(), can_read_cached: AtomicBool::new(!direct) }
     }
 
     /// An error of `operation` on this file.
@@ -134,7 +133,7 @@ pub(super) fn sync_fd(fd: BorrowedFd<'_>, mode: SyncMode) -> rustix::io::Result<
 }
 
 /// The number of a system call's error.
-pub(crate) fn errno_of(errno: Errno) -> i32 {
+pub(super) fn errno_of(errno: Errno) -> i32 {
     errno.raw_os_error()
 }
 
