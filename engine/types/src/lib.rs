@@ -7,11 +7,14 @@
 mod column;
 mod column_ops;
 mod compare;
+pub mod datetime;
 mod datum;
 mod error;
+pub mod io;
 pub mod key;
 mod numeric;
 pub mod oid;
+mod typmod;
 
 pub use column::{Bitmap, ByteColumn, Column, ColumnData, Physical};
 pub use column_ops::ColumnBuilder;
@@ -20,6 +23,7 @@ pub use datum::{Array, Datum, Interval, Record, TimeTz};
 pub use error::{PgError, Result, SqlState};
 pub use numeric::{Numeric, NumericSum};
 pub use oid::Oid;
+pub use typmod::{apply_typmod, format_type, takes_typmod, type_name, typmod_in, typmod_out};
 
 /// A type modifier as PostgreSQL stores it: -1 for none, `n + 4` for varchar(n), `((p << 16) | s) + 4` for
 /// numeric(p, s), and so on.

@@ -53,6 +53,103 @@ type_oids! {
     ANYCOMPATIBLEARRAY = 5078, ANYCOMPATIBLENONARRAY = 5079, ANYCOMPATIBLERANGE = 5080,
 }
 
+/// Built-in array types and the types of their elements (`pg_type.typarray`, `pg_type.oid`).
+const ARRAYS: &[(u32, u32)] = &[
+    (1000, 16),
+    (1001, 17),
+    (1002, 18),
+    (1003, 19),
+    (1016, 20),
+    (1005, 21),
+    (1006, 22),
+    (1007, 23),
+    (1008, 24),
+    (1009, 25),
+    (1028, 26),
+    (1010, 27),
+    (1011, 28),
+    (1012, 29),
+    (1013, 30),
+    (199, 114),
+    (143, 142),
+    (1017, 600),
+    (1018, 601),
+    (1019, 602),
+    (1020, 603),
+    (1027, 604),
+    (629, 628),
+    (651, 650),
+    (1021, 700),
+    (1022, 701),
+    (719, 718),
+    (775, 774),
+    (791, 790),
+    (1040, 829),
+    (1041, 869),
+    (1034, 1033),
+    (1014, 1042),
+    (1015, 1043),
+    (1182, 1082),
+    (1183, 1083),
+    (1115, 1114),
+    (1185, 1184),
+    (1187, 1186),
+    (1270, 1266),
+    (1561, 1560),
+    (1563, 1562),
+    (1231, 1700),
+    (2201, 1790),
+    (2207, 2202),
+    (2208, 2203),
+    (2209, 2204),
+    (2210, 2205),
+    (2211, 2206),
+    (2287, 2249),
+    (1263, 2275),
+    (2951, 2950),
+    (2949, 2970),
+    (3221, 3220),
+    (3643, 3614),
+    (3645, 3615),
+    (3644, 3642),
+    (3735, 3734),
+    (3770, 3769),
+    (3807, 3802),
+    (3905, 3904),
+    (3907, 3906),
+    (3909, 3908),
+    (3911, 3910),
+    (3913, 3912),
+    (3927, 3926),
+    (4073, 4072),
+    (4090, 4089),
+    (4097, 4096),
+    (4192, 4191),
+    (6150, 4451),
+    (6151, 4532),
+    (6152, 4533),
+    (6153, 4534),
+    (6155, 4535),
+    (6157, 4536),
+    (5039, 5038),
+    (271, 5069),
+];
+
+/// The element type of a built-in array type. int2vector and oidvector are not array types in this sense.
+pub fn array_element(array: Oid) -> Option<Oid> {
+    // The usual ones first.
+    match array {
+        INT4_ARRAY => Some(INT4),
+        TEXT_ARRAY => Some(TEXT),
+        _ => ARRAYS.iter().find(|(of, _)| *of == array.0).map(|(_, element)| Oid(*element)),
+    }
+}
+
+/// The built-in array type over a type.
+pub fn array_of(element: Oid) -> Option<Oid> {
+    ARRAYS.iter().find(|(_, of)| *of == element.0).map(|(array, _)| Oid(*array))
+}
+
 /// The database's default collation (`pg_collation` "default").
 pub const DEFAULT_COLLATION: Oid = Oid(100);
 /// Collation "C".

@@ -20,6 +20,7 @@
 //! Source: PostgreSQL's `src/backend/utils/adt/numeric.c` describes the rules; answers were compared with PostgreSQL 18.
 
 mod arithmetic;
+mod binary;
 mod compare;
 mod convert;
 mod digits;
@@ -33,6 +34,7 @@ use num_bigint::{BigInt, Sign};
 
 use crate::{PgError, Result, SqlState};
 
+pub(crate) use round::precision_and_scale;
 pub use sum::NumericSum;
 
 /// Most digits after the point that any value may have.

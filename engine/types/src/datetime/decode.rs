@@ -1,0 +1,678 @@
+//! Tokens to the fields of a date and time.
+//!
+//! Tokens are looked at from left to right. Each says which fields it sets; setting one twice is an error, and what is
+//! already set decides what an unlabelled number means: with no date yet it begins one (three digits and more are a
+//! year, else the DateStyle's order tells), after a date it is a run-together time.
+
+use super::tokens::{DateWord, Fault, Kind, Token, date_word, leading_i32, parse_fraction, parse_fraction_micros};
+use super::{
+    DateOrder, JULIAN_DAY_OF_EPOCH, MICROS_PER_DAY, MICROS_PER_SECOND, TimeZone, ZoneSpec, civil_from_days,
+    clock_from_micros, days_from_civil, days_in_month, split_timestamp,
+};
+use crate::io::InputContext;
+
+/// Sets of fields, one bit each.
+pub(super) mod mask {
+    pub(in super::super) const MONTH: u32 = 1 << 1;
+    pub(in super::super) const YEAR: u32 = 1 << 2;
+    pub(in super::super) const DAY: u32 = 1 << 3;
+    pub(in super::super) const ZONE: u32 = 1 << 5;
+    pub(in super::super) const DAYLIGHT: u32 = 1 << 6;
+    pub(in super::super) const MERIDIAN: u32 = 1 << 9;
+    pub(in super::super) const DATE: u32 = YEAR | MONTH | DAY;
+    pub(in super::super) const TIME: u32 = 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14;
+    pub(in super::super) const DAY_OF_YEAR: u32 = 1 << 15;
+    pub(in super::super) const WEEK_DAY: u32 = 1 << 16;
+    pub(in super::super) const ERA: u32 = 1 << 18;
+    pub(in super::super) const DAYLIGHT_MODIFIER: u32 = 1 << 28;
+}
+
+/// What a label before a number announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Prefix {
+    Julian,
+    Time,
+    Other,
+}
+
+/// A date and time being read. Numbers are as written until [`Decoder::validate_date`].
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields {
+    pub(super) year: i64,
+    pub(super) month: i64,
+    pub(super) day: i64,
+    pub(super) day_of_year: i64,
+    pub(super) hour: i64,
+    pub(super) minute: i64,
+    pub(super) second: i64,
+    pub(super) micros: i64,
+}
+
+impl Fields {
+    /// Days since 2000-01-01.
+    pub(super) fn days(&self) -> i64 {
+        days_from_civil(self.year, self.month, self.day)
+    }
+
+    /// Microseconds since midnight.
+    pub(super) fn time(&self) -> i64 {
+        super::micros_from_clock(self.hour, self.minute, self.second, self.micros)
+    }
+
+    pub(super) fn set_date(&mut self, days: i64) {
+        let civil = civil_from_days(days);
+        (self.year, self.month, self.day) = (i64::from(civil.year), i64::from(civil.month), i64::from(civil.day));
+    }
+
+    pub(super) fn set_time(&mut self, micros: i64) {
+        let clock = clock_from_micros(micros);
+        (self.hour, self.minute) = (i64::from(clock.hour), i64::from(clock.minute));
+        (self.second, self.micros) = (i64::from(clock.second), i64::from(clock.micros));
+    }
+
+    /// Whether the time of day is beyond 24:00:00.
+    pub(super) fn time_overflows(&self) -> bool {
+        !(0..=24).contains(&self.hour)
+            || !(0..60).contains(&self.minute)
+            || !(0..=60).contains(&self.second)
+            || !(0..=MICROS_PER_SECOND).contains(&self.micros)
+            || self.time() > MICROS_PER_DAY
+    }
+
+    /// Microseconds since 2000-01-01 00:00 local; `None` where 64 bits cannot hold them.
+    pub(super) fn local(&self) -> Option<i64> {
+        self.days().checked_mul(MICROS_PER_DAY)?.checked_add(self.time())
+    }
+}
+
+/// What a text turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The fields say.
+    Fields,
+    /// 1970-01-01 UTC.
+    Epoch,
+    /// -infinity
+    Early,
+    /// infinity
+    Late,
+}
+
+/// The state while tokens are read.
+pub(super) struct Decoder<'a> {
+    pub(super) context: &'a InputContext<'a>,
+    pub(super) fields: Fields,
+    /// Fields set so far.
+    pub(super) seen: u32,
+    /// Seconds east of UTC, if a token said them.
+    pub(super) displacement: i32,
+    pub(super) zone: Option<ZoneSpec>,
+    pub(super) prefix: Option<Prefix>,
+    pub(super) meridian: Option<DateWord>,
+    pub(super) before_christ: bool,
+    two_digit_year: bool,
+    julian: bool,
+    text_month: bool,
+}
+
+type Decoded<T> = std::result::Result<T, Fault>;
+
+impl<'a> Decoder<'a> {
+    pub(super) fn new(context: &'a InputContext<'a>) -> Decoder<'a> {
+        Decoder {
+            context,
+            fields: Fields::default(),
+            seen: 0,
+            displacement: 0,
+            zone: None,
+            prefix: None,
+            meridian: None,
+            before_christ: false,
+            two_digit_year: false,
+            julian: false,
+            text_month: false,
+        }
+    }
+
+    /// The transaction's time in the session's zone: days, microseconds, seconds east.
+    pub(super) fn now(&self) -> (i64, i64, i32) {
+        let seconds = self.context.style.time_zone.seconds_at(self.context.now);
+        let (days, micros) = split_timestamp(self.context.now + i64::from(seconds) * MICROS_PER_SECOND);
+        (days, micros, seconds)
+    }
+
+    /// Notes that these fields are set now.
+    pub(super) fn mark(&mut self, fields: u32) -> Decoded<()> {
+        if self.seen & fields != 0 {
+            return Err(Fault::BadFormat);
+        }
+        self.seen |= fields;
+        Ok(())
+    }
+
+    /// Reads all tokens as a date, with or without time and zone. Seconds east of UTC are 0 unless `with_zone`.
+    pub(super) fn decode(mut self, tokens: &[Token], with_zone: bool) -> Decoded<(Outcome, Fields, i32)> {
+        let mut outcome = Outcome::Fields;
+        for token in tokens {
+            let set = match token.kind {
+                Kind::Date => self.date_token(token)?,
+                Kind::Time => {
+                    self.time_prefix()?;
+                    let set = self.time_token(&token.text)?;
+                    if self.fields.time_overflows() {
+                        return Err(Fault::FieldOverflow);
+                    }
+                    set
+                }
+                Kind::Signed => {
+                    self.displacement = parse_displacement(&token.text)?;
+                    mask::ZONE
+                }
+                Kind::Number if self.prefix.is_some() => self.prefixed_number(&token.text)?,
+                Kind::Number => self.number_token(&token.text)?,
+                Kind::Word | Kind::SignedWord => {
+                    if let Some(set) = self.zone_abbreviation(&token.text) {
+                        set
+                    } else {
+                        match date_word(&token.text) {
+                            Some(word) => match self.date_word(word, &mut outcome)? {
+                                Some(set) => set,
+                                None => continue,
+                            },
+                            None => self.zone_name(&token.text).ok_or(Fault::BadFormat)?,
+                        }
+                    }
+                }
+            };
+            self.mark(set)?;
+        }
+        if self.prefix.is_some() {
+            return Err(Fault::BadFormat);
+        }
+        if outcome == Outcome::Fields {
+            self.finish(with_zone)?;
+        }
+        Ok((outcome, self.fields, self.displacement))
+    }
+
+    fn finish(&mut self, with_zone: bool) -> Decoded<()> {
+        self.validate_date()?;
+        self.apply_meridian()?;
+        if self.seen & mask::DATE != mask::DATE {
+            return Err(Fault::BadFormat);
+        }
+        let named = self.zone.is_some();
+        if self.seen & mask::DAYLIGHT_MODIFIER != 0 && (named || self.seen & mask::ZONE == 0) {
+            return Err(Fault::BadFormat);
+        }
+        if with_zone {
+            let local = self.fields.local();
+            match (&self.zone, local) {
+                (Some(zone), Some(local)) => self.displacement = zone.seconds_at_local(local),
+                (None, Some(local)) if self.seen & mask::ZONE == 0 => {
+                    self.displacement = self.context.style.time_zone.seconds_at_local(local);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A time may follow `t`, no other label.
+    pub(super) fn time_prefix(&mut self) -> Decoded<()> {
+        match self.prefix.take() {
+            None | Some(Prefix::Time) => Ok(()),
+            Some(_) => Err(Fault::BadFormat),
+        }
+    }
+
+    fn date_token(&mut self, token: &Token) -> Decoded<u32> {
+        if self.prefix == Some(Prefix::Julian) {
+            // A Julian day with a zone attached: J2451187-08.
+            let (day, rest) = leading_i32(&token.text)?;
+            self.set_julian(day)?;
+            self.displacement = parse_displacement(rest)?;
+            self.prefix = None;
+            return Ok(mask::DATE | mask::TIME | mask::ZONE);
+        }
+        let has_month_and_day = self.seen & (mask::MONTH | mask::DAY) == mask::MONTH | mask::DAY;
+        if self.prefix.is_none() && !has_month_and_day {
+            return self.delimited_date(&token.text);
+        }
+        if !token.starts_with_digit() && self.prefix.is_none() {
+            return self.zone_name(&token.text).ok_or_else(|| Fault::BadZone(token.text.clone()));
+        }
+        self.time_prefix()?;
+        if self.seen & mask::TIME == mask::TIME {
+            return Err(Fault::BadFormat);
+        }
+        self.time_with_displacement(&token.text, self.seen)
+    }
+
+    /// A run-together time with a zone: 040506-08.
+    pub(super) fn time_with_displacement(&mut self, text: &str, seen: u32) -> Decoded<u32> {
+        let at = text.find('-').ok_or(Fault::BadFormat)?;
+        self.displacement = parse_displacement(&text[at..])?;
+        Ok(self.number_field(&text[..at], seen)? | mask::ZONE)
+    }
+
+    pub(super) fn set_julian(&mut self, day: i64) -> Decoded<()> {
+        if day < 0 {
+            return Err(Fault::FieldOverflow);
+        }
+        self.fields.set_date(day - JULIAN_DAY_OF_EPOCH);
+        self.julian = true;
+        Ok(())
+    }
+
+    /// A number behind a label.
+    pub(super) fn prefixed_number(&mut self, text: &str) -> Decoded<u32> {
+        let prefix = self.prefix.take();
+        let (value, rest) = leading_i32(text)?;
+        if !rest.is_empty() && !rest.starts_with('.') {
+            return Err(Fault::BadFormat);
+        }
+        match prefix {
+            Some(Prefix::Julian) => {
+                self.set_julian(value)?;
+                if rest.is_empty() {
+                    return Ok(mask::DATE);
+                }
+                let micros = parse_fraction(rest)? * MICROS_PER_DAY as f64;
+                self.fields.set_time(micros as i64);
+                Ok(mask::DATE | mask::TIME)
+            }
+            Some(Prefix::Time) => {
+                let set = self.number_field(text, self.seen | mask::DATE)?;
+                if set == mask::TIME { Ok(set) } else { Err(Fault::BadFormat) }
+            }
+            _ => Err(Fault::BadFormat),
+        }
+    }
+
+    fn number_token(&mut self, text: &str) -> Decoded<u32> {
+        match text.find('.') {
+            Some(_) if self.seen & mask::DATE == 0 => return self.delimited_date(text),
+            Some(point) if point > 2 => return self.number_field(text, self.seen),
+            _ => {}
+        }
+        let incomplete = self.seen & mask::DATE == 0 || self.seen & mask::TIME == 0;
+        if text.len() >= 6 && incomplete {
+            return self.number_field(text, self.seen);
+        }
+        self.number(text, self.text_month, self.seen)
+    }
+
+    /// A zone by its abbreviation.
+    pub(super) fn zone_abbreviation(&mut self, word: &str) -> Option<u32> {
+        Some(match ZoneSpec::abbreviation(word, &self.context.style.time_zone)? {
+            ZoneSpec::Fixed(seconds, daylight) => {
+                self.displacement = seconds;
+                if daylight { mask::ZONE | mask::DAYLIGHT } else { mask::ZONE }
+            }
+            spec => {
+                self.zone = Some(spec);
+                mask::ZONE
+            }
+        })
+    }
+
+    /// A zone by its full name.
+    pub(super) fn zone_name(&mut self, name: &str) -> Option<u32> {
+        self.zone = Some(ZoneSpec::Zone(TimeZone::named(name)?));
+        Some(mask::ZONE)
+    }
+
+    /// A word of the date; `None` for one that is ignored.
+    fn date_word(&mut self, word: DateWord, outcome: &mut Outcome) -> Decoded<Option<u32>> {
+        Ok(Some(match word {
+            DateWord::Ignored => return Ok(None),
+            DateWord::Now => {
+                let (days, micros, seconds) = self.now();
+                self.fields.set_date(days);
+                self.fields.set_time(micros);
+                self.displacement = seconds;
+                mask::DATE | mask::TIME | mask::ZONE
+            }
+            DateWord::Today | DateWord::Tomorrow | DateWord::Yesterday => {
+                let away = match word {
+                    DateWord::Tomorrow => 1,
+                    DateWord::Yesterday => -1,
+                    _ => 0,
+                };
+                self.fields.set_date(self.now().0 + away);
+                mask::DATE
+            }
+            DateWord::Zulu => {
+                self.fields.set_time(0);
+                self.displacement = 0;
+                mask::TIME | mask::ZONE
+            }
+            DateWord::Epoch | DateWord::Early | DateWord::Late => {
+                *outcome = match word {
+                    DateWord::Epoch => Outcome::Epoch,
+                    DateWord::Early => Outcome::Early,
+                    _ => Outcome::Late,
+                };
+                mask::DATE | mask::TIME | mask::ZONE
+            }
+            DateWord::Month(month) => {
+                let mut set = mask::MONTH;
+                // A number taken for the month was the day.
+                if self.seen & mask::MONTH != 0
+                    && !self.text_month
+                    && self.seen & mask::DAY == 0
+                    && (1..=31).contains(&self.fields.month)
+                {
+                    self.fields.day = self.fields.month;
+                    set = mask::DAY;
+                }
+                self.text_month = true;
+                self.fields.month = month;
+                set
+            }
+            DateWord::DaylightModifier => {
+                self.displacement += 3600;
+                mask::DAYLIGHT_MODIFIER | mask::DAYLIGHT
+            }
+            DateWord::WeekDay => mask::WEEK_DAY,
+            _ => return self.shared_word(word).map(Some),
+        }))
+    }
+
+    /// A word that means the same in a date and in a time of day.
+    pub(super) fn shared_word(&mut self, word: DateWord) -> Decoded<u32> {
+        Ok(match word {
+            DateWord::Am | DateWord::Pm => {
+                self.meridian = Some(word);
+                mask::MERIDIAN
+            }
+            DateWord::Ad | DateWord::Bc => {
+                self.before_christ = word == DateWord::Bc;
+                mask::ERA
+            }
+            DateWord::Julian | DateWord::OtherUnit | DateWord::IsoTime => {
+                if self.prefix.is_some() {
+                    return Err(Fault::BadFormat);
+                }
+                self.prefix = Some(match word {
+                    DateWord::Julian => Prefix::Julian,
+                    DateWord::IsoTime => Prefix::Time,
+                    _ => Prefix::Other,
+                });
+                if word == DateWord::IsoTime && self.seen & mask::DATE != mask::DATE {
+                    return Err(Fault::BadFormat);
+                }
+                0
+            }
+            _ => return Err(Fault::BadFormat),
+        })
+    }
+
+    /// A date with delimiters: the month's name first, as it leaves no doubt, then the numbers in order.
+    pub(super) fn delimited_date(&mut self, text: &str) -> Decoded<u32> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            rest = rest.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let length = if digits > 0 { digits } else { rest.bytes().take_while(u8::is_ascii_alphabetic).count() };
+            if length == 0 {
+                return Err(Fault::BadFormat);
+            }
+            parts.push(&rest[..length]);
+            rest = &rest[length..];
+            // Exactly one character goes with the part before it.
+            rest = rest.get(1..).unwrap_or("");
+        }
+        let before = self.seen;
+        let mut seen = self.seen;
+        let mut set_all = 0;
+        let mut text_month = false;
+        let is_word = |part: &&str| part.as_bytes()[0].is_ascii_alphabetic();
+        for part in parts.iter().copied().filter(|part| is_word(part)) {
+            match date_word(part) {
+                Some(DateWord::Ignored) => continue,
+                Some(DateWord::Month(month)) => self.fields.month = month,
+                _ => return Err(Fault::BadFormat),
+            }
+            if seen & mask::MONTH != 0 {
+                return Err(Fault::BadFormat);
+            }
+            text_month = true;
+            seen |= mask::MONTH;
+            set_all |= mask::MONTH;
+        }
+        for part in parts.iter().copied().filter(|part| !is_word(part)) {
+            let set = self.number(part, text_month, seen)?;
+            if seen & set != 0 {
+                return Err(Fault::BadFormat);
+            }
+            seen |= set;
+            set_all |= set;
+        }
+        debug_assert_eq!(before | set_all, seen);
+        if seen & !(mask::DAY_OF_YEAR | mask::ZONE) != mask::DATE {
+            return Err(Fault::BadFormat);
+        }
+        Ok(set_all)
+    }
+
+    /// A number whose meaning follows from what is set.
+    pub(super) fn number(&mut self, text: &str, text_month: bool, seen: u32) -> Decoded<u32> {
+        let (value, rest) = leading_i32(text)?;
+        if rest.starts_with('.') {
+            if text.len() - rest.len() > 2 {
+                return self.number_field(text, seen | mask::DATE);
+            }
+            self.fields.micros = parse_fraction_micros(rest)?;
+        } else if !rest.is_empty() || rest.len() == text.len() {
+            return Err(Fault::BadFormat);
+        }
+        let order = self.context.style.date_order;
+        if text.len() == 3 && seen & mask::DATE == mask::YEAR && (1..=366).contains(&value) {
+            self.fields.day_of_year = value;
+            return Ok(mask::DAY_OF_YEAR | mask::MONTH | mask::DAY);
+        }
+        const YEAR_MONTH: u32 = mask::YEAR | mask::MONTH;
+        const MONTH_DAY: u32 = mask::MONTH | mask::DAY;
+        let looks_like_year = text.len() >= 3 || order == DateOrder::Ymd;
+        let set = match seen & mask::DATE {
+            0 if looks_like_year => mask::YEAR,
+            0 if order == DateOrder::Dmy => mask::DAY,
+            0 => mask::MONTH,
+            mask::YEAR => mask::MONTH,
+            mask::MONTH if text_month && looks_like_year => mask::YEAR,
+            mask::MONTH => mask::DAY,
+            YEAR_MONTH => {
+                if text_month && text.len() >= 3 && self.two_digit_year {
+                    // What was taken for the year was the day: DD-MON-YYYY in YMD order.
+                    self.fields.day = self.fields.year;
+                    self.fields.year = value;
+                    self.two_digit_year = false;
+                    return Ok(mask::DAY);
+                }
+                mask::DAY
+            }
+            mask::DAY => mask::MONTH,
+            MONTH_DAY => mask::YEAR,
+            mask::DATE => return self.number_field(text, seen),
+            _ => return Err(Fault::BadFormat),
+        };
+        match set {
+            mask::YEAR => {
+                self.fields.year = value;
+                self.two_digit_year = text.len() <= 2;
+            }
+            mask::MONTH => self.fields.month = value,
+            _ => self.fields.day = value,
+        }
+        Ok(set)
+    }
+
+    /// Digits run together: a date (yymmdd, yyyymmdd), or after one a time (hhmm, hhmmss.fff).
+    pub(super) fn number_field(&mut self, text: &str, seen: u32) -> Decoded<u32> {
+        let (digits, fraction) = match text.find('.') {
+            Some(at) => (&text[..at], Some(&text[at..])),
+            None => (text, None),
+        };
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Fault::BadFormat);
+        }
+        let number = |digits: &str| digits.parse::<i32>().map(i64::from).map_err(|_| Fault::FieldOverflow);
+        match fraction {
+            Some(fraction) => self.fields.micros = parse_fraction_micros(fraction)?,
+            None if seen & mask::DATE != mask::DATE && digits.len() >= 6 => {
+                let (rest, day) = digits.split_at(digits.len() - 2);
+                let (year, month) = rest.split_at(rest.len() - 2);
+                self.fields.day = number(day)?;
+                self.fields.month = number(month)?;
+                self.fields.year = number(year)?;
+                if year.len() == 2 {
+                    self.two_digit_year = true;
+                }
+                return Ok(mask::DATE);
+            }
+            None => {}
+        }
+        if seen & mask::TIME != mask::TIME && matches!(digits.len(), 4 | 6) {
+            self.fields.hour = number(&digits[..2])?;
+            self.fields.minute = number(&digits[2..4])?;
+            self.fields.second = if digits.len() == 6 { number(&digits[4..])? } else { 0 };
+            return Ok(mask::TIME);
+        }
+        Err(Fault::BadFormat)
+    }
+
+    /// A time with colons.
+    pub(super) fn time_token(&mut self, text: &str) -> Decoded<u32> {
+        let fields = parse_clock(text, false)?;
+        if fields.hour > i64::from(i32::MAX) {
+            return Err(Fault::FieldOverflow);
+        }
+        let (hour, minute) = (fields.hour, fields.minute);
+        (self.fields.hour, self.fields.minute) = (hour, minute);
+        (self.fields.second, self.fields.micros) = (fields.second, fields.micros);
+        Ok(mask::TIME)
+    }
+
+    /// Applies era, century and day of the year, and checks the day.
+    pub(super) fn validate_date(&mut self) -> Decoded<()> {
+        let fields = &mut self.fields;
+        if self.seen & mask::YEAR != 0 && !self.julian {
+            if self.before_christ {
+                if fields.year <= 0 {
+                    return Err(Fault::FieldOverflow);
+                }
+                fields.year = 1 - fields.year;
+            } else if self.two_digit_year {
+                if fields.year < 0 {
+                    return Err(Fault::FieldOverflow);
+                }
+                fields.year += match fields.year {
+                    0..70 => 2000,
+                    70..100 => 1900,
+                    _ => 0,
+                };
+            } else if fields.year <= 0 {
+                return Err(Fault::FieldOverflow);
+            }
+        }
+        if self.seen & mask::DAY_OF_YEAR != 0 {
+            let days = days_from_civil(fields.year, 1, 1) + fields.day_of_year - 1;
+            fields.set_date(days);
+        }
+        if self.seen & mask::MONTH != 0 && !(1..=12).contains(&fields.month) {
+            return Err(Fault::MonthDayOverflow);
+        }
+        if self.seen & mask::DAY != 0 && !(1..=31).contains(&fields.day) {
+            return Err(Fault::MonthDayOverflow);
+        }
+        if self.seen & mask::DATE == mask::DATE
+            && fields.day > i64::from(days_in_month(fields.year, fields.month as u32))
+        {
+            return Err(Fault::FieldOverflow);
+        }
+        Ok(())
+    }
+
+    pub(super) fn apply_meridian(&mut self) -> Decoded<()> {
+        let Some(meridian) = self.meridian else { return Ok(()) };
+        if self.fields.hour > 12 {
+            return Err(Fault::FieldOverflow);
+        }
+        match (meridian, self.fields.hour) {
+            (DateWord::Am, 12) => self.fields.hour = 0,
+            (DateWord::Pm, hour) if hour != 12 => self.fields.hour += 12,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// `hh:mm`, `hh:mm:ss.fff`, and `mm:ss.fff`; with `minutes_first`, two parts are minutes and seconds. The hour may be
+/// anything that 64 bits hold.
+pub(super) fn parse_clock(text: &str, minutes_first: bool) -> Decoded<Fields> {
+    let mut fields = Fields::default();
+    let (hour, rest) = super::tokens::leading_i64(text);
+    fields.hour = hour.ok_or(Fault::FieldOverflow)?;
+    let rest = rest.strip_prefix(':').ok_or(Fault::BadFormat)?;
+    let (minute, rest) = leading_i32(rest)?;
+    fields.minute = minute;
+    let shift = |fields: &mut Fields| -> Decoded<()> {
+        if i32::try_from(fields.hour).is_err() {
+            return Err(Fault::FieldOverflow);
+        }
+        (fields.hour, fields.minute, fields.second) = (0, fields.hour, fields.minute);
+        Ok(())
+    };
+    if rest.is_empty() {
+        if minutes_first {
+            shift(&mut fields)?;
+        }
+    } else if rest.starts_with('.') {
+        fields.micros = parse_fraction_micros(rest)?;
+        shift(&mut fields)?;
+    } else {
+        let rest = rest.strip_prefix(':').ok_or(Fault::BadFormat)?;
+        let (second, rest) = leading_i32(rest)?;
+        fields.second = second;
+        if rest.starts_with('.') {
+            fields.micros = parse_fraction_micros(rest)?;
+        } else if !rest.is_empty() {
+            return Err(Fault::BadFormat);
+        }
+    }
+    if fields.hour < 0
+        || !(0..60).contains(&fields.minute)
+        || !(0..=60).contains(&fields.second)
+        || !(0..=MICROS_PER_SECOND).contains(&fields.micros)
+    {
+        return Err(Fault::FieldOverflow);
+    }
+    Ok(fields)
+}
+
+/// `+hh`, `+hhmm`, `+hh:mm`, `+hh:mm:ss` in seconds east of UTC.
+pub(super) fn parse_displacement(text: &str) -> Decoded<i32> {
+    let unsigned = text.strip_prefix(['+', '-']).ok_or(Fault::BadFormat)?;
+    let number = |text| leading_i32(text).map_err(|_| Fault::DisplacementOverflow);
+    let (mut hours, mut rest) = number(unsigned)?;
+    let (mut minutes, mut seconds) = (0, 0);
+    if let Some(after) = rest.strip_prefix(':') {
+        (minutes, rest) = number(after)?;
+        if let Some(after) = rest.strip_prefix(':') {
+            (seconds, rest) = number(after)?;
+        }
+    } else if rest.is_empty() && text.len() > 3 {
+        (hours, minutes) = (hours / 100, hours % 100);
+    }
+    if !(0..=15).contains(&hours) || !(0..60).contains(&minutes) || !(0..60).contains(&seconds) {
+        return Err(Fault::DisplacementOverflow);
+    }
+    if !rest.is_empty() {
+        return Err(Fault::BadFormat);
+    }
+    let east = (hours * 60 + minutes) * 60 + seconds;
+    Ok(if text.starts_with('-') { -east as i32 } else { east as i32 })
+}
