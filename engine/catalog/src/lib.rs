@@ -6,5 +6,6 @@
 
 pub mod facts;
 pub mod model;
+pub mod resolve;
 
 pub use model::CatalogSnapshot;

@@ -16,6 +16,7 @@
 //! | the rest | [`descriptions`], [`roles`], ... | order |
 
 mod indexing;
+mod keywords;
 mod operators;
 mod other;
 mod procs;
@@ -25,6 +26,7 @@ mod table;
 mod types;
 
 pub use indexing::*;
+pub use keywords::*;
 pub use operators::*;
 pub use other::*;
 pub use procs::*;

@@ -77,7 +77,7 @@ fn snapshots_do_not_change() {
 fn array_type_names_avoid_taken_names() {
     let catalog = CatalogSnapshot::initial()
         .apply(&[Change::Put(table(16384, "_t").into()), Change::Put(table(16390, "t").into())]);
-    assert_eq!(catalog.type_by_oid(Oid(16392)).unwrap().name, "___t");
+    assert_eq!(catalog.type_by_oid(Oid(16392)).unwrap().name, "_t_1");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The types that come with users' relations: a row type, and the array of it.
 //!
 //! They are not stored: a relation's descriptor says all about them. The row type has the relation's name and the OID
-//! `row_type`; the array's OID is one more, and its name has an underscore in front (two when that one is taken).
+//! `row_type`; the array's OID is one more, and its name has an underscore in front (and a number
+//! behind, when that one is taken).
 
 use std::borrow::Cow;
 
@@ -32,15 +33,13 @@ pub(super) fn row_type(oid: Oid, relation: Oid, namespace: Oid, name: &str) -> T
 pub(super) fn array_type(row: &Type, taken: impl Fn(&str) -> bool) -> Type {
     let (array_in, array_out, array_recv, array_send, array_typanalyze) =
         (Oid(750), Oid(751), Oid(2400), Oid(2401), Oid(3816));
-    let mut name = format!("_{}", row.name);
-    loop {
-        let cut = (0..=NAME_BYTES_MAX.min(name.len())).rev().find(|&at| name.is_char_boundary(at));
-        name.truncate(cut.expect("0 is a character boundary"));
-        if !taken(&name) {
-            break;
-        }
-        name.insert(0, '_');
-    }
+    let suffixes = std::iter::once(String::new()).chain((1..).map(|nth| format!("_{nth}")));
+    let candidate = |suffix: String| {
+        let room = NAME_BYTES_MAX - 1 - suffix.len();
+        let cut = (0..=room.min(row.name.len())).rev().find(|&at| row.name.is_char_boundary(at));
+        format!("_{}{suffix}", &row.name[..cut.expect("0 is a character boundary")])
+    };
+    let name = suffixes.map(candidate).find(|name| !taken(name)).expect("numbers do not run out");
     Type {
         category: b'A',
         subscript: ARRAY_SUBSCRIPT_HANDLER,

@@ -1,0 +1,1 @@
+//! Compared with what PostgreSQL 18 answers.
