@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use helios_env::{Clock, Rng, Timestamp};
 use helios_types::Oid;
+use helios_types::datetime::{DateOrder, DateStyle, IntervalStyle, TimeZone};
+use helios_types::io::{ByteaOutput, Style};
 
 /// A session as the SQL floor sees it.
 #[derive(Clone)]
@@ -23,6 +25,8 @@ pub struct SessionContext {
     pub backend_pid: i32,
     /// Run-time settings (GUCs) by lower-case name, as text in canonical form; every known one is there.
     pub settings: Arc<BTreeMap<String, String>>,
+    /// What the settings say about text forms: see [`text_style`]. Whoever changes a setting makes it anew.
+    pub style: Arc<Style>,
     /// `now()`: when the transaction began.
     pub transaction_timestamp: Timestamp,
     /// When the statement arrived.
@@ -38,4 +42,45 @@ impl SessionContext {
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.settings.get(name).map(String::as_str)
     }
+
+    /// When the transaction began, in microseconds since 2000-01-01 UTC: what `now` means.
+    pub fn now(&self) -> i64 {
+        const FROM_1970_TO_2000_MICROS: i64 = 946_684_800_000_000;
+        self.transaction_timestamp.0 - FROM_1970_TO_2000_MICROS
+    }
+}
+
+/// What settings in canonical form say about text forms; what is missing or unknown is as PostgreSQL's default.
+pub fn text_style(settings: &BTreeMap<String, String>) -> Style {
+    let setting = |name: &str| settings.get(name).map_or("", String::as_str);
+    let date_style = setting("datestyle").to_ascii_lowercase();
+    let mut style = Style::default();
+    for word in date_style.split([',', ' ']) {
+        match word {
+            "iso" => style.date_style = DateStyle::Iso,
+            "sql" => style.date_style = DateStyle::Sql,
+            "postgres" => style.date_style = DateStyle::Postgres,
+            "german" => style.date_style = DateStyle::German,
+            "mdy" => style.date_order = DateOrder::Mdy,
+            "dmy" => style.date_order = DateOrder::Dmy,
+            "ymd" => style.date_order = DateOrder::Ymd,
+            _ => {}
+        }
+    }
+    style.interval_style = match setting("intervalstyle") {
+        "postgres_verbose" => IntervalStyle::PostgresVerbose,
+        "sql_standard" => IntervalStyle::SqlStandard,
+        "iso_8601" => IntervalStyle::Iso8601,
+        _ => IntervalStyle::Postgres,
+    };
+    if let Some(zone) = TimeZone::named(setting("timezone")) {
+        style.time_zone = zone;
+    }
+    if let Ok(digits) = setting("extra_float_digits").parse() {
+        style.extra_float_digits = digits;
+    }
+    if setting("bytea_output") == "escape" {
+        style.bytea_output = ByteaOutput::Escape;
+    }
+    style
 }
