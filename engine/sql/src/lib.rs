@@ -18,3 +18,4 @@ pub mod functions;
 pub mod parse;
 pub mod query;
 pub mod session;
+pub mod table;

@@ -88,6 +88,12 @@ impl DdlContext<'_> {
     }
 }
 
+/// Claims a name of a new database's first objects, when nobody else can be there.
+pub fn claim_initial_name(transaction: &Transaction, statement: &Statement, kind: NameSpace, name: &str, oid: Oid) {
+    let row = oid.0.to_be_bytes().to_vec().into();
+    transaction.put(statement, NAMES, name_key(kind, Oid::NONE, name), row, false);
+}
+
 fn name_key(kind: NameSpace, schema: Oid, name: &str) -> bytes::Bytes {
     let mut key = Vec::with_capacity(5 + name.len());
     key.push(kind as u8);
