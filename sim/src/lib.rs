@@ -25,6 +25,7 @@
 //! ```
 #![warn(missing_docs)]
 
+mod cancel;
 pub mod choices;
 mod core;
 mod disk;
@@ -38,6 +39,7 @@ mod trace;
 mod violation;
 mod world;
 
+pub use cancel::{Cancellable, Cancelled, cancellable};
 pub use choices::{Choices, DecisionLog};
 pub use core::CrashKind;
 pub use disk::{

@@ -91,11 +91,18 @@ impl DiskImage {
         next
     }
 
-    /// Two images hash alike when a program cannot tell them apart: same paths, same lengths, same bytes.
+    /// Two images hash alike when a program cannot tell them apart: same paths, same lengths, same bytes, and the same
+    /// paths being one file (a half-done rename and a copy of the file are not the same to whoever writes to it).
     pub fn content_hash(&self) -> u64 {
         let mut hasher = Xxh3::new();
+        let mut first_seen: Vec<Option<u32>> = vec![None; self.nodes.len()];
+        let mut order = 0;
         self.visit(ROOT, "", &mut |path, node, ino| {
             hasher.update(path.as_bytes());
+            order += 1;
+            if let Some(other_name) = first_seen[ino as usize].replace(order) {
+                hasher.update(&other_name.to_le_bytes());
+            }
             match node {
                 ImageNode::Dir(_) => hasher.update(&[0]),
                 ImageNode::File(content) => {

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use helios_env::Env;
-use helios_env::hash::HashSet;
+use helios_env::hash::HashMap;
 use helios_env::sync::Mutex;
 
 pub use ledger::Ledger;
@@ -83,7 +83,7 @@ impl Default for Explore {
             cuts_max: 8,
             images_max: 1_000,
             depth: 1,
-            recovery_points_max: 8,
+            recovery_points_max: 12,
             recovery_images_max: 16,
             kills: true,
             violations_max: 1,
@@ -158,7 +158,7 @@ where
     E: Into<Violation>,
 {
     let begun = std::time::Instant::now();
-    let mut search = Search { config, check, visited: HashSet::default(), report: Explored::default() };
+    let mut search = Search { config, check, visited: HashMap::default(), report: Explored::default() };
     let ledger = Ledger::new(promised);
     let world = search.world(&config.image);
     let points = record(&world, &ledger, usize::MAX);
@@ -197,7 +197,8 @@ fn record<S: Clone + Send + Sync + 'static>(world: &World, ledger: &Ledger<S>, p
 struct Search<'a, Check> {
     config: &'a Explore,
     check: Check,
-    visited: HashSet<(u64, u64)>,
+    /// Image and promises, with the depth at which they were met.
+    visited: HashMap<(u64, u64), u32>,
     report: Explored,
 }
 
@@ -237,10 +238,16 @@ impl<Check> Search<'_, Check> {
             self.report.images += 1;
             let image = point.cut.resolve(&fates);
             let hash = image.content_hash();
-            if self.visited.insert((hash, point.promised.version)) {
-                self.report.distinct += 1;
-                if depth > 0 {
-                    self.report.in_recovery[(depth - 1).min(2) as usize] += 1;
+            // One that was met deeper down is looked at again, because its own recovery was crashed less often.
+            let known = self.visited.insert((hash, point.promised.version), depth);
+            if let Some(known) = known.filter(|known| *known <= depth) {
+                self.visited.insert((hash, point.promised.version), known);
+            } else {
+                if known.is_none() {
+                    self.report.distinct += 1;
+                    if depth > 0 {
+                        self.report.in_recovery[(depth - 1).min(2) as usize] += 1;
+                    }
                 }
                 let world = self.world(&image);
                 self.restart(&world, point, hash, whereabouts, Some(&fates), depth);
@@ -287,10 +294,13 @@ impl<Check> Search<'_, Check> {
         let mut points = std::mem::take(&mut *points.lock());
         points.push(Point { cut: world.disk().power_cut(), promised: ledger.page() });
         let died = if fates.is_some() { "crash" } else { "kill" };
-        // Spread over the whole recovery, the end included.
-        let count = points.len().min(self.config.recovery_points_max);
-        for step in 1..=count {
-            let event = points.len() * step / count - 1;
+        // Too many: others from each image. A regular pattern would miss the same step of every recovery.
+        let mut events: Vec<usize> = (0..points.len()).collect();
+        let choices = Choices::seeded(self.config.seed ^ id);
+        while events.len() > self.config.recovery_points_max {
+            events.swap_remove(choices.pick("explore.recovery point", events.len()));
+        }
+        for event in events {
             let whereabouts = format!("before event {event} of the recovery from a {died} {whereabouts}");
             self.visit(&points[event], &whereabouts, depth + 1);
         }

@@ -1,0 +1,9 @@
+//! The simulator, tested: every fault does what it says, every broken program and every lying disk is caught.
+
+mod crash;
+mod determinism;
+mod exploring;
+mod faults;
+mod running;
+mod store;
+mod swarming;
