@@ -1,4 +1,13 @@
 //! Owned, aligned I/O buffers.
+//!
+//! io_uring writes into a buffer long after the call that named it has returned, and a waiter that gives up cannot take
+//! the buffer with it. So buffers are not borrowed: a [`Buf`] moves into the operation, which owns it until it is over,
+//! and comes back with the result, whatever that is. O_DIRECT wants memory aligned to the device's blocks, so all of
+//! it is.
+//!
+//! A `Buf` is a pointer, a capacity and a length. All of its capacity is zeroed at birth, so there are no uninitialised
+//! bytes to be careful about, and its bytes stay where they are when the `Buf` is moved, which is what the kernel is
+//! promised. This module's unsafe code is the allocation and the two slices.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};

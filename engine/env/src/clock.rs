@@ -1,4 +1,8 @@
 //! Time, in types of our own so that `std::time` cannot slip into the engine.
+//!
+//! There are two clocks, and they must not be confused. [`Clock::monotonic`] measures: timeouts, latencies, the age of
+//! a cache entry. [`Clock::wall`] tells the date to people, in `now()` and in logs; it jumps when somebody sets it, so
+//! nothing is ordered or decided by it. Commit timestamps are neither: they are counted.
 
 use std::ops::{Add, Sub};
 use std::time::Duration;

@@ -1,4 +1,23 @@
 //! Files and directories.
+//!
+//! A [`Disk`] is one directory tree that a database owns, a [`File`] an open file in it. They are what the operating
+//! system offers, reduced to what every backend can promise and the simulator can break:
+//!
+//! | after | and a crash | the disk holds |
+//! |---|---|---|
+//! | `write_at`, `truncate`, `allocate` | | any mixture of old and new, sector by sector |
+//! | ... then `sync` | | the new contents and length, if the entry is durable |
+//! | `open` (creating), `rename`, `remove`, `create_dir`, `remove_dir` | | the old entry or the new one |
+//! | ... then `sync_dir` of the directory | | the new one |
+//!
+//! A file is thus made in four steps: create, write, `sync`, `sync_dir`; and replaced by writing another, syncing it,
+//! renaming it over the first, and `sync_dir`.
+//!
+//! Operations on a file that are in flight together have no order: whoever needs one awaits the first before starting
+//! the second. The one pair that everybody needs is a single operation, [`File::write_at_and_sync`].
+//!
+//! Short I/O is legal because it is real (signals, full disks, limits of one request), and a caller that has never seen
+//! it is wrong when it comes. [`read_full`], [`write_full`] and [`write_full_and_sync`] cope.
 
 use std::sync::Arc;
 

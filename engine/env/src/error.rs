@@ -135,3 +135,36 @@ impl fmt::Display for IoError {
 }
 
 impl std::error::Error for IoError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_where_and_why() {
+        let error = IoError::from_errno(libc::ENOSPC, "write").at("wal/7");
+        assert_eq!(error.to_string(), "could not write \"wal/7\": no space left on device (errno 28)");
+        let error = IoError::new(ErrorKind::Shutdown, "read");
+        assert_eq!(error.to_string(), "could not read: the environment was shut down");
+    }
+
+    #[test]
+    fn sorts_numbers_into_kinds() {
+        for (errno, kind) in [
+            (libc::ENOENT, ErrorKind::NotFound),
+            (libc::EEXIST, ErrorKind::AlreadyExists),
+            (libc::EROFS, ErrorKind::PermissionDenied),
+            (libc::EDQUOT, ErrorKind::NoSpace),
+            (libc::EIO, ErrorKind::Device),
+            (libc::EINTR, ErrorKind::Interrupted),
+            (libc::EINVAL, ErrorKind::Invalid),
+            (libc::ENOTDIR, ErrorKind::Directory),
+            (libc::ENFILE, ErrorKind::TooManyOpenFiles),
+            (libc::ENOSYS, ErrorKind::Unsupported),
+            (libc::EFBIG, ErrorKind::Other),
+        ] {
+            let error = IoError::from_errno(errno, "test");
+            assert_eq!((error.kind(), error.errno()), (kind, errno));
+        }
+    }
+}

@@ -10,11 +10,28 @@
 //!        │  Disk   │   Clock   │    Rng    │  Spawn   │      Probe: buggify, sometimes
 //!        └────┬────┴─────┬─────┴─────┬─────┴────┬─────┘
 //!             │          │           │          │
-//!      UringEnv     PortableEnv    MemoryEnv   helios-sim's World
-//!   io_uring,O_DIRECT pread/pwrite  no disk    crashes, torn writes, lost syncs
+//!   Env::io_uring  Env::portable  Env::memory  helios-sim's World
+//!  io_uring,O_DIRECT pread/pwrite    no disk   crashes, torn writes, lost syncs
 //! ```
 //!
-//! The contract that every backend keeps, and that `conformance` checks on all of them:
+//! [`Env::open_directory`] takes the best that works. A program without a runtime calls [`Env::block_on`]; one with a
+//! runtime awaits in it, since every future here is woken by ordinary wakers:
+//!
+//! ```
+//! # use helios_env::{Buf, Env, OpenOptions, Result, SyncMode, write_full};
+//! # fn main() -> Result<()> {
+//! let env = Env::memory()?;
+//! env.block_on(async {
+//!     let file = env.disk.open("greeting", OpenOptions::create_new()).await?;
+//!     let (written, _buf) = write_full(&*file, 0, Buf::from(&b"hello"[..])).await;
+//!     written?;
+//!     file.sync(SyncMode::Data).await?;
+//!     env.disk.sync_dir("").await
+//! })
+//! # }
+//! ```
+//!
+//! The contract that every backend keeps, and that [`conformance`] checks on all of them:
 //!
 //! * Buffers ([`Buf`]) are owned, 4 KiB-aligned, handed in by value and given back on success *and* on error.
 //! * Short reads and short writes are legal; callers cope ([`File::read_at`], [`read_full`], [`write_full`]).
@@ -22,7 +39,8 @@
 //!   the buffer ends when the completion arrives, wherever the waiter went.
 //! * An error ([`IoError`]) carries the errno, the operation and the path; code asks [`IoError::kind`].
 //! * Nothing is durable until [`File::sync`] (contents) or [`Disk::sync_dir`] (directory entries) has succeeded.
-//!   A failed sync is final: what was pending may be gone, and a retry that succeeds means nothing.
+//!   A failed sync is final: what was pending may be gone, and a retry that succeeds means nothing. No backend retries
+//!   one; whoever gets the error must not go on.
 #![warn(missing_docs)]
 
 mod backend;

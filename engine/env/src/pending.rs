@@ -115,6 +115,8 @@ impl<T> Future for Pending<T> {
                             _ => cx.waker().clone(),
                         };
                         *state = State::Waiting(Some(waker));
+                        drop(state);
+                        crate::runtime::here::awaited_by(cx.waker());
                         Poll::Pending
                     }
                     State::Orphaned => {

@@ -1,4 +1,13 @@
 //! Tasks.
+//!
+//! The engine owns no runtime. Its futures are `Send`, are polled by whoever wants their result, and wake through
+//! ordinary wakers; what must go on while nobody asks (flushes, compaction) is spawned here. On the real backends that
+//! means a few threads, in the simulator an entry in a list from which the seed picks.
+//!
+//! What is done by the future that wants the result is cheapest: in [`Spawn::block_on`] it costs neither a thread nor a
+//! wake-up. What is spawned must not block, and must be told to stop: a task that owns an [`crate::Env`] keeps all of
+//! the environment alive. A task that panics ends there; the panic is reported in the log, the task counts as ended,
+//! and whoever needs to know its outcome learns it from what it left, not from the [`Task`].
 
 use std::pin::Pin;
 

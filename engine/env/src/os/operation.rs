@@ -1,7 +1,7 @@
 //! One operation on an open file, and the system calls that perform it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use rustix::fs::FallocateFlags;
 use rustix::io::{Errno, retry_on_intr};
@@ -43,7 +43,10 @@ impl Handle {
     /// Reads if everything asked for is cached, so that this thread cannot block.
     #[cfg(target_os = "linux")]
     pub(crate) fn read_cached(&self, offset: u64, buf: &mut [u8]) -> bool {
+        use std::sync::atomic::Ordering;
+
         use rustix::io::{IoSliceMut, ReadWriteFlags, preadv2};
+
         if !self.can_read_cached.load(Ordering::Relaxed) {
             return false;
         }

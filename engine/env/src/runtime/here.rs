@@ -7,15 +7,19 @@
 //!
 //! * a second operation started in the same poll sends the first one away, so that they overlap;
 //! * an operation in the slot when `block_on` returns, or when a nested `block_on` begins, is sent away;
+//! * an operation in the slot when a [`crate::Pending`] is polled for somebody else than this `block_on` (by a foreign
+//!   executor that blocks inside it, or a combinator with wakers of its own) is sent away;
 //! * on a thread that is not in `block_on`, operations are sent away at once.
 //!
 //! An operation therefore starts at the next await at the latest, and always completes, whoever waits for it. As on any
-//! executor, a future that blocks its thread (on a lock held across its own I/O, say) stops what it started.
+//! executor, a future that blocks its thread without awaiting (joining a thread that waits for its operation, say) stops
+//! what it started.
 //!
 //! The slot is a thread-local, the only one in the engine: it describes what the thread is doing at this moment, and
 //! is empty whenever the thread is outside `block_on`, so it connects nothing to anything.
 
 use std::cell::RefCell;
+use std::task::Waker;
 
 /// An operation that has not started, and can be performed by this thread or by another.
 pub(crate) trait Deferred: Send {
@@ -25,18 +29,22 @@ pub(crate) trait Deferred: Send {
     fn hand_over(self: Box<Self>);
 }
 
-/// `None` outside `block_on`.
-type Slot = Option<Option<Box<dyn Deferred>>>;
+/// A thread's innermost `block_on`.
+struct Slot {
+    /// Identity of the waker that it polls with.
+    waker: *const (),
+    operation: Option<Box<dyn Deferred>>,
+}
 
 thread_local! {
-    static SLOT: RefCell<Slot> = const { RefCell::new(None) };
+    static SLOT: RefCell<Option<Slot>> = const { RefCell::new(None) };
 }
 
 /// Starts `operation`: on this thread at the next await when it is in `block_on`, elsewhere at once when not.
 pub(crate) fn defer(operation: Box<dyn Deferred>) {
     let mut operation = Some(operation);
     let displaced = SLOT.try_with(|slot| match &mut *slot.borrow_mut() {
-        Some(slot) => std::mem::replace(slot, operation.take()),
+        Some(slot) => std::mem::replace(&mut slot.operation, operation.take()),
         None => operation.take(),
     });
     // The slot is gone while the thread ends; then `operation` is still here.
@@ -45,32 +53,44 @@ pub(crate) fn defer(operation: Box<dyn Deferred>) {
     }
 }
 
+/// Somebody with this waker waits on this thread: if it is not the thread's `block_on`, the slot is emptied, since the
+/// thread may not come back to it in time.
+pub(crate) fn awaited_by(waker: &Waker) {
+    let operation = SLOT.try_with(|slot| match &mut *slot.borrow_mut() {
+        Some(slot) if slot.waker != waker.data() => slot.operation.take(),
+        _ => None,
+    });
+    if let Ok(Some(operation)) = operation {
+        operation.hand_over();
+    }
+}
+
 /// This thread is in `block_on` until this drops.
 pub(crate) struct Here {
-    /// Whether the thread was in an outer `block_on` already.
-    nested: bool,
+    /// The `block_on` around this one, if it is nested.
+    outer: Option<Slot>,
 }
 
 impl Here {
-    pub(crate) fn enter() -> Here {
-        let outer = SLOT.with(|slot| slot.replace(Some(None)));
-        let nested = outer.is_some();
-        if let Some(operation) = outer.flatten() {
+    /// Enters `block_on`, which will poll with `waker`.
+    pub(crate) fn enter(waker: &Waker) -> Here {
+        let mut outer = SLOT.with(|slot| slot.replace(Some(Slot { waker: waker.data(), operation: None })));
+        if let Some(operation) = outer.as_mut().and_then(|outer| outer.operation.take()) {
             operation.hand_over();
         }
-        Here { nested }
+        Here { outer }
     }
 
     /// What the last poll left to do.
     pub(crate) fn take(&self) -> Option<Box<dyn Deferred>> {
-        SLOT.with(|slot| slot.borrow_mut().as_mut().and_then(Option::take))
+        SLOT.with(|slot| slot.borrow_mut().as_mut().and_then(|slot| slot.operation.take()))
     }
 }
 
 impl Drop for Here {
     fn drop(&mut self) {
-        let restored = if self.nested { Some(None) } else { None };
-        if let Some(operation) = SLOT.with(|slot| slot.replace(restored)).flatten() {
+        let ended = SLOT.with(|slot| slot.replace(self.outer.take()));
+        if let Some(operation) = ended.and_then(|slot| slot.operation) {
             operation.hand_over();
         }
     }

@@ -98,7 +98,7 @@ impl Spawn for Runtime {
         let parker = Arc::new(Parker { notified: AtomicBool::new(false), thread: std::thread::current() });
         let waker = Waker::from(parker.clone());
         let mut cx = Context::from_waker(&waker);
-        let here = Here::enter();
+        let here = Here::enter(&waker);
         while future.as_mut().poll(&mut cx).is_pending() {
             while !parker.notified.swap(false, Ordering::Acquire) {
                 match here.take() {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use crate::sync::Notify;
-use crate::{Buf, Env, OpenOptions, Result, pending};
+use crate::{Buf, Env, ErrorKind, OpenOptions, Result, SyncMode, pending};
 
 fn memory() -> Env {
     Env::memory().expect("threads start")
@@ -137,32 +137,59 @@ fn operations_complete_wherever_they_were_started() {
     }
 }
 
-/// Any executor will do: here is the simplest one there is, which is none of ours.
-#[test]
-fn operations_complete_in_a_foreign_runtime() {
+/// The simplest executor there is, which is none of ours.
+fn foreign_block_on<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(std::thread::Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
             self.0.unpark();
         }
     }
+    let mut future = std::pin::pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// Any executor will do, also inside `block_on`, where it keeps the thread from doing the operation.
+#[test]
+fn operations_complete_in_a_foreign_runtime() {
     for (env, _directory) in on_disk() {
-        let mut script = Box::pin(async {
-            let file = env.disk.open("file", OpenOptions::create_new().direct(true)).await?;
+        let script = async |path: &str| {
+            let file = env.disk.open(path, OpenOptions::create_new().direct(true)).await?;
             for block in 0..20 {
                 file.write_at_and_sync(block * 4096, Buf::zeroed(4096)).await.result?;
             }
             env.sleep(Duration::from_millis(1)).await;
             file.read_at(4096, Buf::zeroed(4096)).await.result
-        });
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        let result = loop {
-            match script.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(result) => break result,
-                Poll::Pending => std::thread::park(),
-            }
         };
-        assert_eq!(result, Ok(4096));
+        assert_eq!(foreign_block_on(script("outside")), Ok(4096));
+        assert_eq!(env.block_on(async { foreign_block_on(script("inside")) }), Ok(4096));
+    }
+}
+
+/// Through the ring and the pool, too: what the kernel refuses is an error of that kind, that names the file.
+#[cfg(target_os = "linux")]
+#[test]
+fn errors_arrive_with_their_kind_and_path() {
+    for (env, directory) in on_disk() {
+        std::os::unix::fs::symlink("/dev/full", directory.path().join("full")).expect("symbolic links work");
+        let write = OpenOptions { write: true, ..OpenOptions::default() };
+        let full = env.block_on(env.disk.open("full", write)).expect("the device is there");
+        let check = |io: crate::Io| {
+            let error = io.result.expect_err("the device is full");
+            assert_eq!((error.kind(), error.path(), io.buf.len()), (ErrorKind::NoSpace, Some("full"), 10));
+        };
+        check(env.block_on(full.write_at(0, Buf::zeroed(10))));
+        check(foreign_block_on(full.write_at(0, Buf::zeroed(10))));
+        check(env.block_on(full.write_at_and_sync(0, Buf::zeroed(10))));
+        check(foreign_block_on(full.write_at_and_sync(0, Buf::zeroed(10))));
+        let error = foreign_block_on(full.sync(SyncMode::Data)).expect_err("a device that cannot sync");
+        assert_eq!((error.kind(), error.path()), (ErrorKind::Invalid, Some("full")));
     }
 }
 
