@@ -32,6 +32,8 @@ mod int;
 mod math;
 mod native;
 mod pattern;
+mod regex;
+mod regexp;
 mod strings;
 mod text;
 pub mod window;
@@ -118,6 +120,7 @@ const TOPICS: &[&[&[Entry]]] = &[
     int::FUNCTIONS,
     math::FUNCTIONS,
     pattern::FUNCTIONS,
+    regexp::FUNCTIONS,
     text::FUNCTIONS,
 ];
 
@@ -132,3 +135,16 @@ pub fn lookup(prosrc: &str) -> Option<Implementation> {
     static REGISTRY: OnceLock<HashMap<&'static str, Implementation>> = OnceLock::new();
     REGISTRY.get_or_init(|| bound().collect()).get(prosrc).copied()
 }
+
+/// The implementation of a builtin function: most by `prosrc`; those that PostgreSQL has written in SQL, whose `prosrc`
+/// says nothing, by `pg_proc.oid`.
+pub fn bind(function: Oid, prosrc: &str) -> Option<Implementation> {
+    let written_in_sql = SQL_TOPICS.iter().flat_map(|topic| topic.iter()).find(|(oid, _)| *oid == function.0);
+    match written_in_sql {
+        Some((_, implementation)) => Some(*implementation),
+        None => lookup(prosrc),
+    }
+}
+
+/// The tables of functions that PostgreSQL has written in SQL, by `pg_proc.oid`.
+const SQL_TOPICS: &[&[(u32, Implementation)]] = &[regexp::SQL_FUNCTIONS];

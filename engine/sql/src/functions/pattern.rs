@@ -321,6 +321,11 @@ fn similar(pattern: &str, escape: Option<char>) -> Result<String> {
     Ok(out)
 }
 
+/// The regular expression of a SIMILAR TO pattern with an escape string.
+pub(super) fn similar_with_escape(pattern: &str, escape: &str) -> Result<String> {
+    similar(pattern, escape_char(escape)?)
+}
+
 /// Functions of this module.
 pub(super) const FUNCTIONS: &[&[Entry]] = &[&[
     like!("textlike", char_step, false, false),
