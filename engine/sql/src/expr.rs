@@ -372,6 +372,12 @@ pub struct SubPlan {
     pub left: Vec<Expr>,
     /// Outer values to hand in: executor parameter and the expression that yields it, per correlated column.
     pub params: Vec<(usize, Expr)>,
+    /// The executor parameters that stand for the subquery's columns in `test`.
+    pub columns: Vec<usize>,
+    /// Types of the subquery's columns.
+    pub types: Vec<ExprType>,
+    /// Whether its rows are looked up by `left` in a hash table that is built once.
+    pub hashed: bool,
 }
 
 /// SQL's niladic keywords.

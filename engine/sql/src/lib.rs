@@ -13,9 +13,11 @@
 //! * [`functions`] binds PostgreSQL's builtins, by their `prosrc` symbols, to implementations.
 
 pub mod ddl;
+pub mod execute;
 pub mod expr;
 pub mod functions;
 pub mod parse;
+pub mod plan;
 pub mod query;
 pub mod session;
 pub mod table;

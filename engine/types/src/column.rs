@@ -135,6 +135,12 @@ impl Bitmap {
         self.set(self.len - 1, value);
     }
 
+    /// Sets every bit that is set in another bitmap of the same length.
+    pub fn union(&mut self, other: &Bitmap) {
+        assert_eq!(self.len, other.len, "bitmaps of the same rows");
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word |= other);
+    }
+
     /// How many bits are one.
     pub fn count_ones(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
