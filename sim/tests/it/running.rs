@@ -55,7 +55,7 @@ fn a_deadlock_names_those_who_wait() {
     let env = world.env();
     let (completer, never) = pending::<()>();
     let end = world.run(async move {
-        let _task = env.spawn("waits for godot", async move { never.await });
+        let _task = env.spawn("waits for godot", never);
         std::future::pending::<()>().await
     });
     assert_eq!(end, Err(Stop::Deadlock(vec!["main".to_owned(), "waits for godot".to_owned()])));
