@@ -25,6 +25,8 @@ pub(crate) struct Core {
     pub(crate) crashes: Mutex<Vec<CrashRequest>>,
     /// Whether a run is under way, so that a crash has somewhere to unwind to.
     pub(crate) running: AtomicBool,
+    /// A crash that is due after so many polls.
+    pub(crate) crash_at_poll: Mutex<Option<(u64, CrashRequest)>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +102,19 @@ impl Core {
         weights[0] = MILLION.saturating_sub(sum);
         let answer = self.choices.pick_weighted(site, &weights[..=kinds.len()]);
         answer.checked_sub(1).map(|index| kinds[index])
+    }
+
+    /// Counts a step of the outermost run; the crash that was to come at it.
+    pub(crate) fn crash_due(&self) -> Option<CrashRequest> {
+        let mut due = self.crash_at_poll.lock();
+        match &mut *due {
+            None => None,
+            Some((0, _)) => due.take().map(|(_, request)| request),
+            Some((polls, _)) => {
+                *polls -= 1;
+                None
+            }
+        }
     }
 
     /// Ends a node's life at once as far as its I/O is concerned; the run loop does the rest.

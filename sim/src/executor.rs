@@ -28,6 +28,8 @@ pub(crate) struct Executor(Mutex<State>);
 
 #[derive(Default)]
 struct State {
+    /// Tasks so far; their numbers in traces.
+    count: u64,
     slots: Vec<Slot>,
     free: Vec<u32>,
     /// Longest waiting first.
@@ -42,6 +44,7 @@ struct Slot {
 
 struct Entry {
     name: &'static str,
+    number: u64,
     node: NodeId,
     phase: Phase,
     /// Absent while it is being polled, and always for a task that lives on the stack of `run`.
@@ -79,6 +82,7 @@ impl Wake for TaskWaker {
 /// A task to be polled.
 pub(crate) struct Turn {
     pub(crate) id: TaskId,
+    pub(crate) number: u64,
     pub(crate) name: &'static str,
     waker: Waker,
     /// Absent for a task on the stack.
@@ -86,20 +90,20 @@ pub(crate) struct Turn {
 }
 
 impl Executor {
-    /// Starts a task.
+    /// Starts a task; its number in traces.
     pub(crate) fn spawn(
         self: &Arc<Self>,
         name: &'static str,
         node: NodeId,
         future: BoxFuture<'static, ()>,
-    ) -> (TaskId, Task) {
+    ) -> (u64, Task) {
         let (done, task) = pending();
-        (self.enter(name, node, Some(future), Some(done)), task)
+        (self.enter(name, node, Some(future), Some(done)).1, task)
     }
 
     /// Registers a task that the caller polls itself, from its own stack.
     pub(crate) fn enter_stack(self: &Arc<Self>, name: &'static str, node: NodeId) -> TaskId {
-        self.enter(name, node, None, None)
+        self.enter(name, node, None, None).0
     }
 
     fn enter(
@@ -108,8 +112,10 @@ impl Executor {
         node: NodeId,
         future: Option<BoxFuture<'static, ()>>,
         done: Option<Completer<()>>,
-    ) -> TaskId {
+    ) -> (TaskId, u64) {
         let mut state = self.0.lock();
+        let number = state.count;
+        state.count += 1;
         let index = state.free.pop().unwrap_or_else(|| {
             state.slots.push(Slot { generation: 0, task: None });
             u32::try_from(state.slots.len() - 1).expect("fewer than 2^32 tasks")
@@ -117,10 +123,10 @@ impl Executor {
         let id = TaskId { index, generation: state.slots[index as usize].generation };
         let waker = Waker::from(Arc::new(TaskWaker { executor: self.clone(), id }));
         let on_stack = future.is_none();
-        let entry = Entry { name, node, phase: Phase::Ready, future, on_stack, waker, done, polls: 0 };
+        let entry = Entry { name, number, node, phase: Phase::Ready, future, on_stack, waker, done, polls: 0 };
         state.slots[index as usize].task = Some(entry);
         state.ready.push(id);
-        id
+        (id, number)
     }
 
     fn wake(&self, id: TaskId) {
@@ -155,7 +161,13 @@ impl Executor {
         let entry = state.entry(id).expect("a ready task exists");
         entry.phase = Phase::Running;
         entry.polls += 1;
-        Some(Turn { id, name: entry.name, waker: entry.waker.clone(), future: entry.future.take() })
+        Some(Turn {
+            id,
+            number: entry.number,
+            name: entry.name,
+            waker: entry.waker.clone(),
+            future: entry.future.take(),
+        })
     }
 
     /// Polls a task once. A task on the stack is polled by its caller, through `on_stack`.

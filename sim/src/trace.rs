@@ -29,11 +29,15 @@ pub enum Event {
     Spawn {
         /// Its node's number.
         node: usize,
+        /// Its number in the world.
+        task: u64,
         /// Its name.
         name: &'static str,
     },
     /// A task ran.
     Poll {
+        /// Its number in the world.
+        task: u64,
         /// Its name.
         name: &'static str,
     },
@@ -43,6 +47,8 @@ pub enum Event {
         operation: &'static str,
         /// To which file or directory.
         path: Arc<str>,
+        /// When it was submitted; the entry's own time is that of the completion.
+        began: Instant,
         /// At which byte.
         offset: u64,
         /// How many bytes, or the new length.
@@ -129,10 +135,10 @@ impl Event {
     fn hash(&self) -> u64 {
         let name = |tag: u64, name: &str| mix(tag, xxh3_64(name.as_bytes()));
         match self {
-            Event::Spawn { node, name: task } => mix(name(1, task), *node as u64),
-            Event::Poll { name: task } => name(2, task),
-            Event::Io { operation, path, offset, len, result, data } => {
-                [*offset, *len, *result as u64, *data].into_iter().fold(name(name(3, operation), path), mix)
+            Event::Spawn { node, task, name: called } => mix(mix(name(1, called), *task), *node as u64),
+            Event::Poll { task, .. } => mix(2, *task),
+            Event::Io { operation, path, began, offset, len, result, data } => {
+                [began.0, *offset, *len, *result as u64, *data].into_iter().fold(name(name(3, operation), path), mix)
             }
             Event::Fault(kind) => mix(4, *kind as u64),
             Event::Crash { node, kind, changes, kept } => {
@@ -154,9 +160,9 @@ pub fn render(entries: &[Entry]) -> String {
         rest = &rest[same..];
         write!(text, "{:>14.3} us  ", at.0 as f64 / 1e3).expect("writing to a string");
         match event {
-            Event::Spawn { node, name } => writeln!(text, "task   {name} starts on node {node}"),
-            Event::Poll { name } if same > 1 => writeln!(text, "task   {name} runs, {same} times"),
-            Event::Poll { name } => writeln!(text, "task   {name} runs"),
+            Event::Spawn { node, task, name } => writeln!(text, "task   {name} #{task} starts on node {node}"),
+            Event::Poll { task, name } if same > 1 => writeln!(text, "task   {name} #{task} runs, {same} times"),
+            Event::Poll { task, name } => writeln!(text, "task   {name} #{task} runs"),
             Event::Io { operation, path, offset, len, result, .. } => {
                 let outcome = if *result < 0 { format!("errno {}", -result) } else { format!("{result}") };
                 writeln!(text, "io     {operation} \"{path}\" at {offset}, {len} -> {outcome}")

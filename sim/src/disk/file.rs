@@ -7,7 +7,7 @@ use helios_env::{Buf, ErrorKind, File, Io, IoError, OpenOptions, Pending, Result
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::image::Ino;
-use super::mount::{Cost, Mount, never};
+use super::mount::{Cost, Mount, Submitted, never};
 use super::overlay::Damage;
 use super::profile::SECTOR;
 use super::state::{DiskState, InFlight};
@@ -127,17 +127,19 @@ impl File for SimFile {
         let id = self.launch(offset, &buf);
         let at = self.at.clone();
         let mount = &self.mount;
+        let began = mount.core.timeline.now();
         // Two events, and the node may crash between them.
         match mount.latency(Cost::Write) {
             None => {
-                let (result, covered) = at.land_for_sync(mount, id);
+                let submitted = Submitted { mount, began };
+                let (result, covered) = at.land_for_sync(&submitted, id);
                 if result != Ok(buf.len()) {
                     return Pending::ready(Io { result, buf });
                 }
                 if !mount.admit(true) {
                     return never();
                 }
-                let synced = at.sync(mount, &mut mount.disk.state.lock(), covered);
+                let synced = at.sync(&submitted, &mut mount.disk.state.lock(), covered);
                 Pending::ready(Io { result: synced.map(|()| buf.len()), buf })
             }
             Some(latency) => {
@@ -147,15 +149,17 @@ impl File for SimFile {
                     if later.incarnation.is_dead() {
                         return;
                     }
-                    let (result, covered) = at.land_for_sync(&later, id);
+                    let (result, covered) = at.land_for_sync(&Submitted { mount: &later, began }, id);
                     if result != Ok(buf.len()) {
                         completer.complete(Io { result, buf });
                     } else if later.admit(true) {
                         let mount = later.clone();
+                        let began = mount.core.timeline.now();
                         let latency = mount.latency(Cost::Sync).unwrap_or_default();
                         let sync = move || {
                             if !later.incarnation.is_dead() {
-                                let synced = at.sync(&later, &mut later.disk.state.lock(), covered);
+                                let submitted = Submitted { mount: &later, began };
+                                let synced = at.sync(&submitted, &mut later.disk.state.lock(), covered);
                                 completer.complete(Io { result: synced.map(|()| buf.len()), buf });
                             }
                         };
@@ -236,7 +240,7 @@ impl Place {
         }
     }
 
-    fn read(&self, mount: &Mount, state: &mut DiskState, offset: u64, mut buf: Buf) -> Io {
+    fn read(&self, mount: &Submitted<'_>, state: &mut DiskState, offset: u64, mut buf: Buf) -> Io {
         let result = self.read_into(mount, state, offset, &mut buf).map_err(|error| error.at(&self.path));
         let moved = result.as_ref().map_or(0, |n| *n);
         let data = if moved > 0 { xxh3_64(&buf[..moved]) } else { 0 };
@@ -298,7 +302,7 @@ impl Place {
     }
 
     /// A write arrives at the disk.
-    fn land(&self, mount: &Mount, state: &mut DiskState, id: u64) -> Result<usize> {
+    fn land(&self, mount: &Submitted<'_>, state: &mut DiskState, id: u64) -> Result<usize> {
         let index = state.in_flight.iter().position(|w| w.id == id).expect("a write under way is registered");
         let InFlight { offset, data, .. } = state.in_flight.remove(index);
         let (len, hash) = (data.len() as u64, xxh3_64(&data));
@@ -308,7 +312,7 @@ impl Place {
     }
 
     /// The same, and up to where a sync must go to cover it.
-    fn land_for_sync(&self, mount: &Mount, id: u64) -> (Result<usize>, u64) {
+    fn land_for_sync(&self, mount: &Submitted<'_>, id: u64) -> (Result<usize>, u64) {
         let mut state = mount.disk.state.lock();
         let result = self.land(mount, &mut state, id);
         (result, state.last_seq())
@@ -365,7 +369,7 @@ impl Place {
         }
     }
 
-    fn sync(&self, mount: &Mount, state: &mut DiskState, covered: u64) -> Result<()> {
+    fn sync(&self, mount: &Submitted<'_>, state: &mut DiskState, covered: u64) -> Result<()> {
         let result = Mount::alive(state, "sync").and_then(|()| {
             if !mount.core.fault(FaultKind::SyncError) {
                 state.sync(self.ino, covered);

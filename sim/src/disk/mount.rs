@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use helios_env::{Disk, ErrorKind, File, FileLock, IoError, OpenOptions, Pending, Result, pending};
+use helios_env::{Disk, ErrorKind, File, FileLock, Instant, IoError, OpenOptions, Pending, Result, pending};
 
 use super::file::SimFile;
 use super::state::DiskState;
@@ -28,6 +28,37 @@ pub(crate) enum Cost {
     Read,
     Write,
     Sync,
+}
+
+/// An operation on its way: where it was submitted, and when.
+pub(crate) struct Submitted<'a> {
+    pub(crate) mount: &'a Mount,
+    pub(crate) began: Instant,
+}
+
+impl std::ops::Deref for Submitted<'_> {
+    type Target = Mount;
+    fn deref(&self) -> &Mount {
+        self.mount
+    }
+}
+
+impl Submitted<'_> {
+    /// Tells the trace what came of it.
+    pub(crate) fn trace(
+        &self,
+        operation: &'static str,
+        path: &Arc<str>,
+        [offset, len, data]: [u64; 3],
+        result: std::result::Result<u64, &IoError>,
+    ) {
+        let result = match result {
+            Ok(n) => n as i64,
+            Err(error) => -i64::from(error.errno().max(1)),
+        };
+        let (path, began) = (path.clone(), self.began);
+        self.core.record(Event::Io { operation, path, began, offset, len, result, data });
+    }
 }
 
 /// An operation whose world has ended.
@@ -78,11 +109,12 @@ impl Mount {
     pub(crate) fn after_latency<T: Send + 'static>(
         self: &Arc<Self>,
         cost: Cost,
-        perform: impl FnOnce(&Mount, &mut DiskState) -> T + Send + 'static,
+        perform: impl FnOnce(&Submitted<'_>, &mut DiskState) -> T + Send + 'static,
     ) -> Pending<T> {
+        let began = self.core.timeline.now();
         match self.latency(cost) {
             None => {
-                let value = perform(self, &mut self.disk.state.lock());
+                let value = perform(&Submitted { mount: self, began }, &mut self.disk.state.lock());
                 Pending::ready(value)
             }
             Some(latency) => {
@@ -90,7 +122,7 @@ impl Mount {
                 let mount = self.clone();
                 let happen = move || {
                     if !mount.incarnation.is_dead() {
-                        let value = perform(&mount, &mut mount.disk.state.lock());
+                        let value = perform(&Submitted { mount: &mount, began }, &mut mount.disk.state.lock());
                         completer.complete(value);
                     }
                 };
@@ -104,7 +136,7 @@ impl Mount {
         self: &Arc<Self>,
         cost: Cost,
         changes: bool,
-        perform: impl FnOnce(&Mount, &mut DiskState) -> T + Send + 'static,
+        perform: impl FnOnce(&Submitted<'_>, &mut DiskState) -> T + Send + 'static,
     ) -> Pending<T> {
         if self.admit(changes) { self.after_latency(cost, perform) } else { never() }
     }
@@ -130,27 +162,13 @@ impl Mount {
         if state.shut_down { Err(IoError::from_errno(libc::EIO, operation)) } else { Ok(()) }
     }
 
-    pub(crate) fn trace(
-        &self,
-        operation: &'static str,
-        path: &Arc<str>,
-        [offset, len, data]: [u64; 3],
-        result: std::result::Result<u64, &IoError>,
-    ) {
-        let result = match result {
-            Ok(n) => n as i64,
-            Err(error) => -i64::from(error.errno().max(1)),
-        };
-        self.core.record(Event::Io { operation, path: path.clone(), offset, len, result, data });
-    }
-
     /// An operation on names: traced, with its path in the error.
     fn names<T: Send + 'static>(
         self: &Arc<Self>,
         operation: &'static str,
         path: &str,
         [changes, needs_space]: [bool; 2],
-        perform: impl FnOnce(&Mount, &mut DiskState, &str) -> Result<T> + Send + 'static,
+        perform: impl FnOnce(&Submitted<'_>, &mut DiskState, &str) -> Result<T> + Send + 'static,
     ) -> Pending<Result<T>> {
         let path: Arc<str> = path.into();
         let cost = if changes { Cost::Write } else { Cost::Look };

@@ -149,3 +149,23 @@ fn a_synchronous_call_is_ended_by_a_crash() {
     let env = world.env();
     assert_eq!(world.run_sync(|| env.block_on(env.disk.list("")).map(|names| names.len() < 2)), Ok(Ok(true)));
 }
+
+#[test]
+fn a_crash_may_come_between_any_two_steps() {
+    let mut steps = std::collections::BTreeSet::new();
+    for polls in 0..6 {
+        let world = World::new(WorldConfig { timing: Timing::Immediate, ..WorldConfig::seeded(1) });
+        let (env, handle) = (world.env(), world.handle());
+        handle.crash_after_polls(0, polls, CrashKind::Process);
+        let step = std::sync::atomic::AtomicUsize::new(0);
+        let end = world.run(async {
+            for _ in 0..10 {
+                env.spawn.yield_now().await;
+                step.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        });
+        assert_eq!(end, Err(Stop::Crashed(CrashKind::Process)));
+        steps.insert(step.into_inner());
+    }
+    assert_eq!(steps.into_iter().collect::<Vec<_>>(), [0, 1, 2]);
+}

@@ -11,15 +11,21 @@
 //!      └────────────── env() ──────────────┘  a new incarnation, on the disk that is left
 //! ```
 
+mod config;
+mod running;
+
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::task::Poll;
 use std::time::Duration;
 
 use helios_env::sync::Mutex;
-use helios_env::{BoxFuture, Env, Instant, Pending, Rng, Spawn, SplitMix64, Task, pending};
+use helios_env::{Env, Instant, Rng, SplitMix64};
+
+pub use config::WorldConfig;
+pub use running::Stop;
+use running::{Limits, SimSpawn, WorldEnded, run};
 
 use crate::choices::Choices;
 use crate::core::{Core, CrashKind, CrashRequest, Incarnation};
@@ -27,79 +33,7 @@ use crate::disk::{DeviceProfile, DiskImage, FaultCounts, FaultKind, Faults, Moun
 use crate::executor::{Executor, NodeId};
 use crate::marks::{Buggify, Marks, ProbeState, SimProbe};
 use crate::timeline::{SimClock, Timeline};
-use crate::trace::{Entry, Event, Trace, TraceLevel};
-
-/// Everything that a world is made from. With the same values it does the same things.
-#[derive(Clone, Debug)]
-pub struct WorldConfig {
-    /// Who decides.
-    pub choices: Choices,
-    /// What fails, and how often.
-    pub faults: Faults,
-    /// What the disks promise.
-    pub profile: DeviceProfile,
-    /// How long I/O takes.
-    pub timing: Timing,
-    /// How often the program is perturbed.
-    pub buggify: Buggify,
-    /// How much of the trace is kept.
-    pub trace: TraceLevel,
-    /// The first disk's contents.
-    pub image: DiskImage,
-    /// Polls without any progress of time after which a run counts as spinning.
-    pub polls_max: u64,
-    /// Simulated time after which a run counts as hanging.
-    pub time_limit: Duration,
-}
-
-impl WorldConfig {
-    /// A world in which I/O takes time and nothing fails but by a crash.
-    pub fn new(choices: Choices) -> WorldConfig {
-        WorldConfig {
-            choices,
-            faults: Faults::default(),
-            profile: DeviceProfile::default(),
-            timing: Timing::nvme(),
-            buggify: Buggify::OFF,
-            trace: TraceLevel::Hash,
-            image: DiskImage::empty(),
-            polls_max: 1_000_000,
-            time_limit: Duration::from_secs(3_600),
-        }
-    }
-
-    /// The same, decided by a seed.
-    pub fn seeded(seed: u64) -> WorldConfig {
-        WorldConfig::new(Choices::seeded(seed))
-    }
-}
-
-/// Why a run ended before its future did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// The node crashed; [`World::env`] is its next incarnation's.
-    Crashed(CrashKind),
-    /// Nothing is ready and nothing will happen. The tasks that wait.
-    Deadlock(Vec<String>),
-    /// Tasks run and run and no time passes. The tasks, with their polls, the busiest first.
-    Spinning(Vec<String>),
-    /// The run took longer than its simulated time limit. The tasks that exist.
-    TimeLimit(Vec<String>),
-}
-
-impl std::fmt::Display for Stop {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Stop::Crashed(CrashKind::Power) => f.write_str("the power failed"),
-            Stop::Crashed(CrashKind::Process) => f.write_str("the process was killed"),
-            Stop::Deadlock(tasks) => write!(f, "deadlock: nothing will ever wake {}", tasks.join(", ")),
-            Stop::Spinning(tasks) => write!(f, "spinning while no time passes: {}", tasks.join(", ")),
-            Stop::TimeLimit(tasks) => write!(f, "the simulated time limit passed with {}", tasks.join(", ")),
-        }
-    }
-}
-
-impl std::error::Error for Stop {}
+use crate::trace::{Entry, Event, Trace};
 
 /// See the [module](self). Dropping it ends all its nodes: their tasks are dropped with their I/O disabled.
 pub struct World(Arc<Inner>);
@@ -116,19 +50,10 @@ struct Inner {
     rng_seed: u64,
 }
 
-#[derive(Clone, Copy)]
-struct Limits {
-    polls_max: u64,
-    time_limit: Duration,
-}
-
 struct Node {
     disk: SimDisk,
     incarnation: Arc<Incarnation>,
 }
-
-/// Unwinds the stack of a synchronous call whose world has ended.
-struct WorldEnded;
 
 impl World {
     /// A world with one node, number 0.
@@ -145,6 +70,7 @@ impl World {
             counts: Mutex::new(FaultCounts::default()),
             crashes: Mutex::new(Vec::new()),
             running: AtomicBool::new(false),
+            crash_at_poll: Mutex::new(None),
         });
         let limits = Limits { polls_max: config.polls_max, time_limit: config.time_limit };
         let inner =
@@ -292,6 +218,7 @@ macro_rules! shared {
                     node.disk.heal();
                     node.disk.cancel_crash();
                 }
+                *self.0.core.crash_at_poll.lock() = None;
             }
 
             /// How often each fault has fired.
@@ -370,6 +297,11 @@ impl Handle {
         }
     }
 
+    /// Ends a node after so many more polls of the world's tasks: between two steps of the program that no I/O marks.
+    pub fn crash_after_polls(&self, node: usize, polls: u64, kind: CrashKind) {
+        *self.0.core.crash_at_poll.lock() = Some((polls, CrashRequest { node, kind }));
+    }
+
     /// Stops polling a node's tasks for some time, as SIGSTOP does; its I/O goes on.
     pub fn pause(&self, node: usize, time: Duration) {
         let core = self.0.core.clone();
@@ -406,6 +338,9 @@ impl Inner {
 
     fn run(&self, node: NodeId, main: Pin<&mut dyn Future<Output = ()>>) -> Result<(), Stop> {
         run(&self.core, self.config, node, main, || {
+            if let Some(CrashRequest { node, kind }) = self.core.crash_due() {
+                self.core.request_crash(&self.incarnation(node), kind);
+            }
             loop {
                 let CrashRequest { node: crashed, kind } = self.core.crashes.lock().first().copied()?;
                 if crashed == node {
@@ -447,61 +382,6 @@ impl Inner {
     }
 }
 
-/// Polls tasks until `main` is done. `crashed` carries out what crashes it may and says whether one ends this run.
-fn run(
-    core: &Arc<Core>,
-    limits: Limits,
-    node: NodeId,
-    mut main: Pin<&mut dyn Future<Output = ()>>,
-    crashed: impl Fn() -> Option<Stop>,
-) -> Result<(), Stop> {
-    let executor = &core.executor;
-    let id = executor.enter_stack("main", node);
-    let _leave = Leave { executor, id };
-    let deadline = core.timeline.now() + limits.time_limit;
-    let mut polls = 0;
-    let mut done = false;
-    loop {
-        if let Some(stop) = crashed() {
-            return Err(stop);
-        }
-        if done {
-            return Ok(());
-        }
-        if let Some(turn) = executor.next(&core.choices) {
-            core.record(Event::Poll { name: turn.name });
-            executor.poll(turn, |context| {
-                let poll = main.as_mut().poll(context);
-                done = poll.is_ready();
-                poll
-            });
-            polls += 1;
-            if polls > limits.polls_max {
-                let busiest = executor.names().into_iter().map(|(name, polls)| format!("{name} ({polls} polls)"));
-                return Err(Stop::Spinning(busiest.collect()));
-            }
-        } else if core.timeline.advance(deadline) {
-            polls = 0;
-        } else {
-            let tasks = executor.names().into_iter().map(|(name, _)| name.to_owned()).collect();
-            let deadlock = core.timeline.is_empty();
-            return Err(if deadlock { Stop::Deadlock(tasks) } else { Stop::TimeLimit(tasks) });
-        }
-    }
-}
-
-/// Unregisters a task on the stack, also when the stack unwinds.
-struct Leave<'a> {
-    executor: &'a Executor,
-    id: crate::executor::TaskId,
-}
-
-impl Drop for Leave<'_> {
-    fn drop(&mut self) {
-        self.executor.leave(self.id);
-    }
-}
-
 impl Drop for World {
     fn drop(&mut self) {
         let nodes = self.0.nodes.lock().len();
@@ -511,62 +391,5 @@ impl Drop for World {
         }
         // What was going to happen refers to disks and tasks, and they to the world.
         drop(self.0.core.timeline.clear());
-    }
-}
-
-struct SimSpawn {
-    core: Arc<Core>,
-    incarnation: Arc<Incarnation>,
-    limits: Limits,
-}
-
-impl Spawn for SimSpawn {
-    fn spawn(&self, name: &'static str, future: BoxFuture<'static, ()>) -> Task {
-        if self.incarnation.is_dead() {
-            return pending().1;
-        }
-        self.core.record(Event::Spawn { node: self.incarnation.node, name });
-        self.core.executor.spawn(name, self.incarnation.node, future).1
-    }
-
-    fn yield_now(&self) -> Pending<()> {
-        let (completer, pending) = pending();
-        let executor = &self.core.executor;
-        // A task of its own, so that any ready task may come first.
-        let done = Box::pin(async move {
-            let _awaited = completer.complete(());
-        });
-        let _task = executor.spawn("yield", self.incarnation.node, done);
-        pending
-    }
-
-    fn offload(&self, _name: &'static str, work: Box<dyn FnOnce() + Send>) -> Pending<()> {
-        work();
-        Pending::ready(())
-    }
-
-    fn block_on(&self, future: Pin<&mut (dyn Future<Output = ()> + Send)>) {
-        // A crash of this very node ends the caller; crashes of others wait for the outer run.
-        let node = self.incarnation.node;
-        let crashed = || {
-            let crashes = self.core.crashes.lock();
-            crashes.iter().find(|request| request.node == node).map(|request| Stop::Crashed(request.kind))
-        };
-        if self.incarnation.is_dead() {
-            // It may be done without waiting: destructors of a dead node come here.
-            let waker = std::task::Waker::noop();
-            if let Poll::Ready(()) = future.poll(&mut std::task::Context::from_waker(waker)) {
-                return;
-            }
-            assert!(!std::thread::panicking(), "a destructor waits for I/O of a world that has ended");
-            resume_unwind(Box::new(WorldEnded));
-        }
-        let nested = self.core.running.load(Relaxed);
-        match run(&self.core, self.limits, node, future, crashed) {
-            Ok(()) => {}
-            Err(Stop::Crashed(_)) if nested => resume_unwind(Box::new(WorldEnded)),
-            Err(stop @ Stop::Crashed(_)) => panic!("{stop} inside block_on; World::run_sync survives that"),
-            Err(stop) => panic!("{stop}"),
-        }
     }
 }
