@@ -21,6 +21,8 @@ fn sql_name(oid: Oid) -> Option<(&'static str, &'static str)> {
         oid::INT8 => ("bigint", ""),
         oid::NUMERIC => ("numeric", ""),
         oid::INTERVAL => ("interval", ""),
+        // A reserved word of the grammar, but never quoted here.
+        oid::JSON => ("json", ""),
         oid::TIME => ("time", " without time zone"),
         oid::TIMETZ => ("time", " with time zone"),
         oid::TIMESTAMP => ("timestamp", " without time zone"),

@@ -2,7 +2,7 @@
 
 use helios_types::{Oid, PgError, Result, SqlState, oid};
 
-use super::{Lookup, types::pseudo};
+use super::Lookup;
 use crate::facts::{self, BTREE, HASH, OperatorClass, TypeKind, strategy};
 
 /// The operators by which a type is sorted and grouped: of its default btree operator class.
@@ -45,7 +45,7 @@ impl Lookup<'_> {
             facts::family_operators().find(class.family, class.input, class.input, strategy).map(|row| row.operator)
         };
         // An array, range or row sorts when what it is made of does.
-        self.parts_are_ordered(of).then_some(())?;
+        self.parts_are(of, |lookup, part| lookup.ordering_operators(part).is_some()).then_some(())?;
         Some(OrderingOperators {
             family: class.family,
             input: class.input,
@@ -75,42 +75,45 @@ impl Lookup<'_> {
     ///
     /// 42883 `could not identify an equality operator for type json`.
     pub fn equality_operator(&self, of: Oid) -> Result<Oid> {
-        if let Some(operators) = self.ordering_operators(of) {
-            return Ok(operators.equal);
-        }
-        // Of hash classes, strategy 1 is equality.
-        let by_hash = self.default_operator_class(HASH, of).and_then(|class| {
-            facts::family_operators().find(class.family, class.input, class.input, 1).map(|row| row.operator)
-        });
-        by_hash.filter(|_| self.parts_are_ordered(self.base_type(of))).ok_or_else(|| {
+        self.equality(self.base_type(of)).ok_or_else(|| {
             let message = format!("could not identify an equality operator for type {}", self.format_type(of));
             PgError::new(SqlState::UNDEFINED_FUNCTION, message)
         })
     }
 
-    fn parts_are_ordered(&self, of: Oid) -> bool {
+    fn equality(&self, of: Oid) -> Option<Oid> {
+        // Of hash classes, strategy 1 is equality.
+        let by = |method, strategy| {
+            let class = self.default_operator_class(method, of)?;
+            facts::family_operators().find(class.family, class.input, class.input, strategy).map(|row| row.operator)
+        };
+        let found = by(BTREE, strategy::EQUAL).or_else(|| by(HASH, 1))?;
+        self.parts_are(of, |lookup, part| lookup.equality(lookup.base_type(part)).is_some()).then_some(found)
+    }
+
+    /// Whether what an array, range or row is made of passes a test; true for other types.
+    fn parts_are(&self, of: Oid, test: fn(&Self, Oid) -> bool) -> bool {
         let Some(row) = self.type_by_oid(of) else { return false };
         match row.kind {
-            TypeKind::Range => self.range_subtype(of).is_some_and(|subtype| self.ordering_operators(subtype).is_some()),
-            TypeKind::Multirange => self.multirange_range(of).is_some_and(|range| self.parts_are_ordered(range)),
-            TypeKind::Composite => self.columns_are_ordered(row.relation),
+            TypeKind::Range => self.range_subtype(of).is_some_and(|subtype| test(self, subtype)),
+            TypeKind::Multirange => self.multirange_range(of).is_some_and(|range| test(self, range)),
+            TypeKind::Composite => self.columns_are(row.relation, test),
             _ if row.is_true_array() => {
-                matches!(of, oid::INT2VECTOR | oid::OIDVECTOR)
-                    || matches!(row.element, oid::RECORD | oid::ANY | pseudo::ANYMULTIRANGE)
-                    || self.ordering_operators(row.element).is_some()
+                matches!(of, oid::INT2VECTOR | oid::OIDVECTOR) || row.element == oid::RECORD || test(self, row.element)
             }
-            _ => true,
+            // An array of nobody knows what.
+            _ => of != oid::ANYARRAY,
         }
     }
 
-    fn columns_are_ordered(&self, relation: Oid) -> bool {
+    fn columns_are(&self, relation: Oid, test: fn(&Self, Oid) -> bool) -> bool {
         if let Some(table) = self.catalog.table(relation) {
-            return table.live_columns().all(|column| self.ordering_operators(column.type_oid).is_some());
+            return table.live_columns().all(|column| test(self, column.type_oid));
         }
         if let Some(view) = self.catalog.view(relation) {
-            return view.columns.iter().all(|column| self.ordering_operators(column.type_oid).is_some());
+            return view.columns.iter().all(|column| test(self, column.type_oid));
         }
-        facts::attributes().of(relation).iter().all(|column| self.ordering_operators(column.type_oid).is_some())
+        facts::attributes().of(relation).iter().all(|column| test(self, column.type_oid))
     }
 
     /// Whether a type can be hashed by its default hash class (for hash joins and hash aggregation).

@@ -62,6 +62,9 @@ impl Lookup<'_> {
             self.settle_family_1(&mut bindings, true, is_polymorphic_family_1(result))?;
         }
         self.settle_family_2(&mut bindings)?;
+        if bindings.compatible_array {
+            self.array_type_or_error(bindings.compatible_type)?;
+        }
         let concrete = |(&actual, &declared): (&Oid, &Oid)| {
             if !is_polymorphic(declared) {
                 return Ok(declared);
@@ -170,7 +173,8 @@ impl Lookup<'_> {
                 let message = "could not determine polymorphic type because input has type unknown";
                 return Err(mismatch(message.to_owned()));
             }
-            return Ok(());
+            // Nothing known fits any parameter, except one that wants an enum.
+            return if bindings.must_be_enum { Err(mismatch("no enum".to_owned())) } else { Ok(()) };
         }
         if bindings.must_be_scalar && self.is_array_or_domain_over(bindings.element) {
             let element = self.format_type(bindings.element);
@@ -195,9 +199,6 @@ impl Lookup<'_> {
             return Err(none());
         }
         bindings.compatible_type = common;
-        if bindings.compatible_array {
-            self.array_type_or_error(common)?;
-        }
         if let Some(subtype) = self.range_subtype(bindings.compatible_range)
             && subtype != common
         {
