@@ -5,6 +5,22 @@
 //! its writes are torn, its syncs fail, its process is killed, and everything that happened can be made to happen
 //! again from a small file.
 //!
+//! ```text
+//!        swarm(workload)        explore(script, check)          many worlds
+//!              │                        │
+//!              └───────────┬────────────┘
+//!                          ▼
+//!   World ── nodes ── incarnations ── Env { disk, clock, rng, spawn, probe } ──> the program under test
+//!     │
+//!     ├── Executor    which ready task runs
+//!     ├── Timeline    when things happen
+//!     ├── SimDisk     cached, pending, durable; faults; what a crash leaves
+//!     ├── Trace       what happened, and a hash of it
+//!     └── Choices     every decision of all of the above, recorded
+//! ```
+//!
+//! A first test:
+//!
 //! ```
 //! use helios_env::{Buf, OpenOptions, SyncMode};
 //! use helios_sim::{CrashKind, World};
@@ -23,21 +39,35 @@
 //! world.crash(CrashKind::Power);
 //! assert_eq!(world.disk().image().read("greeting").as_deref(), Some(&b"hello"[..]));
 //! ```
-#![warn(missing_docs)]
+//!
+//! Without either sync some seed loses the file. [`explore()`] does not need the luck: it visits every crash point of a
+//! script and every image that the disk could then hold. [`swarm()`] needs luck and has plenty of it: it runs a
+//! [`Workload`] with several clients in thousands of worlds that fail in different ways.
+//!
+//! # What is deterministic, and by whose leave
+//!
+//! A world is a function of its [`WorldConfig`]. Everything that it leaves open is asked of [`Choices`], where each
+//! question names its site and each answer is recorded in a [`DecisionLog`]. Replaying the log gives the same
+//! [`World::trace_hash`], in this process and in another. The log is matched site by site and answer 0 is the dull
+//! one, so that an old log survives unrelated changes of the code, and shrinks by turning answers into zeros.
+//!
+//! In return the program under test uses nothing but its environment: no threads, no clock, no files, no randomly
+//! seeded maps of its own, no globals that change, no destructor that does I/O. The crate's README has the full table
+//! of where each decision comes from and what a program may not use.
 
 mod cancel;
 pub mod choices;
 mod core;
-mod disk;
+pub mod disk;
 mod executor;
-mod explore;
-mod marks;
+pub mod explore;
+pub mod marks;
 mod panics;
-mod swarm;
+pub mod swarm;
 mod timeline;
-mod trace;
+pub mod trace;
 mod violation;
-mod world;
+pub mod world;
 
 pub use cancel::{Cancellable, Cancelled, cancellable};
 pub use choices::{Choices, DecisionLog};

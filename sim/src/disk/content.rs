@@ -4,8 +4,8 @@
 //! page remembers its hash until it is written, so that the thousands of images that differ in a sector are told
 //! apart at the price of that sector's page.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -133,15 +133,16 @@ impl Content {
     /// A hash of length and bytes; equal files have equal hashes however they came about.
     pub(crate) fn hash(&self) -> u64 {
         self.hash.get(|| {
+            let zeros = *HASH_OF_ZEROS.get_or_init(|| xxh3_64(&[0; PAGE]));
             let mut hasher = Xxh3::new();
             hasher.update(&self.len.to_le_bytes());
             for (index, page) in (0u64..).zip(&self.pages) {
+                let Some(page) = page else { continue };
+                let hash = page.hash.get(|| xxh3_64(&page.bytes));
                 // A page of zeros is as good as an absent one.
-                if let Some(page) = page
-                    && page.bytes != ZEROS
-                {
+                if hash != zeros {
                     hasher.update(&index.to_le_bytes());
-                    hasher.update(&page.hash.get(|| xxh3_64(&page.bytes)).to_le_bytes());
+                    hasher.update(&hash.to_le_bytes());
                 }
             }
             hasher.digest()
@@ -149,7 +150,7 @@ impl Content {
     }
 }
 
-static ZEROS: [u8; PAGE] = [0; PAGE];
+static HASH_OF_ZEROS: OnceLock<u64> = OnceLock::new();
 
 impl Page {
     fn zeroed() -> Arc<Page> {

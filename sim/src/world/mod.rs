@@ -241,7 +241,7 @@ macro_rules! shared {
                 self.0.core.trace.count()
             }
 
-            /// What has happened, if the world keeps it ([`TraceLevel::Full`]).
+            /// What has happened, if the world keeps it ([`crate::TraceLevel::Full`]).
             pub fn trace(&self) -> Vec<Entry> {
                 self.0.core.trace.entries()
             }

@@ -20,7 +20,7 @@ use crate::trace::Event;
 /// Why a run ended before its future did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The node crashed; [`World::env`] is its next incarnation's.
+    /// The node crashed; [`crate::World::env`] is its next incarnation's.
     Crashed(CrashKind),
     /// Nothing is ready and nothing will happen. The tasks that wait.
     Deadlock(Vec<String>),

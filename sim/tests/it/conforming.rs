@@ -68,8 +68,16 @@ async fn empty(env: &Env, dir: &str) {
 fn random_operations_agree_with_a_real_file_system() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target directory is writable");
     let real = Env::portable(directory.path()).expect("a directory opens");
-    for seed in 0..40 {
+    let ring = Env::io_uring(directory.path());
+    if let Err(error) = &ring {
+        println!("SKIPPED: io_uring is not available here: {error}");
+    }
+    for seed in 0..24 {
         let expected = real.block_on(conformance::random_operations(&real, seed, 150));
+        if let Ok(ring) = &ring {
+            let seen = ring.block_on(conformance::random_operations(ring, seed, 150));
+            assert!(seen == expected, "seed {seed}: the real backends differ");
+        }
         for world in worlds(seed) {
             let env = world.env();
             let seen = world.run(async move { conformance::random_operations(&env, seed, 150).await });
