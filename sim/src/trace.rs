@@ -10,7 +10,7 @@ use helios_env::Instant;
 use helios_env::sync::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::disk::FaultKind;
+use crate::disk::{Fate, FaultKind};
 
 /// How much of a trace to keep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,6 +70,13 @@ pub enum Event {
         changes: usize,
         /// How many of them survived whole.
         kept: usize,
+    },
+    /// What became of a change that was not durable when the power failed.
+    Fate {
+        /// The change, in words.
+        change: Box<str>,
+        /// What became of it.
+        fate: Fate,
     },
     /// The program reached a marked state.
     Mark(&'static str),
@@ -147,6 +154,18 @@ impl Event {
             Event::Mark(mark) => name(6, mark),
             Event::Buggify(site) => name(7, site),
             Event::Note(text) => name(8, text),
+            Event::Fate { change, fate } => {
+                let (kind, detail) = match fate {
+                    Fate::Kept => (0, 0),
+                    Fate::Lost => (1, 0),
+                    Fate::Prefix(cut) => (2, *cut),
+                    Fate::Suffix(cut) => (3, *cut),
+                    Fate::Scattered(bits) => (4, *bits),
+                    Fate::LengthOnly => (5, 0),
+                    Fate::BothNames => (6, 0),
+                };
+                mix(name(9 + kind, change), u64::from(detail))
+            }
         }
     }
 }
@@ -171,6 +190,7 @@ pub fn render(entries: &[Entry]) -> String {
             Event::Crash { node, kind, changes, kept } => {
                 writeln!(text, "CRASH  {} of node {node}: {kept} of {changes} unsynced changes kept whole", kind.name())
             }
+            Event::Fate { change, fate } => writeln!(text, "fate   {change}: {fate:?}"),
             Event::Mark(mark) => writeln!(text, "mark   {mark}"),
             Event::Buggify(site) => writeln!(text, "buggify {site}"),
             Event::Note(note) => writeln!(text, "note   {note}"),

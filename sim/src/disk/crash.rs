@@ -14,9 +14,11 @@
 
 use std::sync::Arc;
 
+use helios_env::hash::HashMap;
+
 use super::content::Content;
 use super::faults::{FaultCounts, FaultKind};
-use super::image::{DiskImage, Entries, ImageNode, Ino};
+use super::image::{DiskImage, Entries, ImageNode, Ino, ROOT};
 use super::profile::{Crash, SECTOR};
 use crate::choices::Choices;
 
@@ -241,22 +243,37 @@ impl PowerCut {
 
     /// One line per unsynced change, for a person.
     pub fn describe(&self) -> Vec<String> {
-        self.changes.iter().map(|change| change.what.to_string()).collect()
-    }
-}
-
-impl std::fmt::Display for What {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            What::Write { ino, offset, data } => write!(f, "write inode {ino} at {offset}, {} bytes", data.len()),
-            What::Truncate { ino, len } => write!(f, "truncate inode {ino} to {len} bytes"),
-            What::Allocate { ino, len } => write!(f, "allocate inode {ino} up to {len} bytes"),
-            What::Link { dir, name, ino } => write!(f, "create \"{name}\" in directory {dir} as inode {ino}"),
-            What::Unlink { dir, name } => write!(f, "remove \"{name}\" from directory {dir}"),
-            What::Rename { from, to, ino } => {
-                write!(f, "rename \"{}\" in {} to \"{}\" in {}, inode {ino}", from.1, from.0, to.1, to.0)
-            }
+        let mut names: HashMap<Ino, String> = HashMap::default();
+        self.durable.visit(ROOT, "", &mut |path, _, ino| drop(names.insert(ino, path.to_owned())));
+        let inside = |names: &HashMap<Ino, String>, dir: Ino, name: &str| match names.get(&dir) {
+            Some(dir) => format!("{dir}/{name}"),
+            None => name.to_owned(),
+        };
+        let mut lines = Vec::with_capacity(self.changes.len());
+        for change in &self.changes {
+            let file = |ino: &Ino| names.get(ino).map_or_else(|| format!("inode {ino}"), |name| format!("\"{name}\""));
+            lines.push(match &change.what {
+                What::Write { ino, offset, data } => {
+                    format!("write {} at {offset}, {} bytes", file(ino), data.len())
+                }
+                What::Truncate { ino, len } => format!("truncate {} to {len} bytes", file(ino)),
+                What::Allocate { ino, len } => format!("allocate {} up to {len} bytes", file(ino)),
+                What::Link { dir, name, ino } => {
+                    let path = inside(&names, *dir, name);
+                    let line = format!("create \"{path}\"");
+                    names.insert(*ino, path);
+                    line
+                }
+                What::Unlink { dir, name } => format!("remove \"{}\"", inside(&names, *dir, name)),
+                What::Rename { from, to, ino } => {
+                    let (old, new) = (inside(&names, from.0, &from.1), inside(&names, to.0, &to.1));
+                    let line = format!("rename \"{old}\" to \"{new}\"");
+                    names.insert(*ino, new);
+                    line
+                }
+            });
         }
+        lines
     }
 }
 

@@ -88,8 +88,9 @@ fault_kinds! {
 /// The number of fault kinds.
 pub(crate) const KINDS: usize = FaultKind::ALL.len();
 
-/// How likely each kind is, in parts per million of the operations that it applies to. The kinds that only a crash
-/// can show ([`FaultKind::TornWrite`] and its kin) are switched on and off by any probability but zero.
+/// How likely each kind is, in parts per million of the operations that it applies to. [`FaultKind::PowerCut`] and
+/// [`FaultKind::ProcessKill`] come before any operation that changes a disk (and whenever they are asked for). The kinds
+/// that only a crash can show ([`FaultKind::TornWrite`] and its kin) are switched on by any probability but zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults {
     ppm: [u32; KINDS],
@@ -101,10 +102,10 @@ impl Faults {
         Faults { ppm: [0; KINDS] }
     }
 
-    /// Crashes do what they can, nothing else fails: the default.
+    /// A crash that is asked for does what it can, nothing else fails: the default.
     pub fn crashes_only() -> Faults {
-        use FaultKind::{HalfRename, LostEntry, LostWrite, PowerCut, ProcessKill, ReorderedWrite, TornWrite};
-        [PowerCut, ProcessKill, TornWrite, LostWrite, ReorderedWrite, LostEntry, HalfRename]
+        use FaultKind::{HalfRename, LostEntry, LostWrite, ReorderedWrite, TornWrite};
+        [TornWrite, LostWrite, ReorderedWrite, LostEntry, HalfRename]
             .iter()
             .fold(Faults::none(), |faults, kind| faults.with(*kind, MILLION))
     }

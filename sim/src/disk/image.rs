@@ -161,7 +161,7 @@ impl DiskImage {
         }
     }
 
-    fn visit<'a>(&'a self, dir: Ino, path: &str, see: &mut impl FnMut(&str, &'a ImageNode, Ino)) {
+    pub(crate) fn visit<'a>(&'a self, dir: Ino, path: &str, see: &mut impl FnMut(&str, &'a ImageNode, Ino)) {
         let Some(ImageNode::Dir(entries)) = &self.nodes[dir as usize] else { return };
         for (name, ino) in entries.iter() {
             let Some(node) = &self.nodes[*ino as usize] else { continue };

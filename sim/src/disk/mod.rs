@@ -32,6 +32,7 @@ pub use profile::{Crash, DeviceProfile, FailedSync, Honesty, SECTOR, Timing};
 
 use crate::choices::Choices;
 use crate::core::CrashKind;
+use crate::trace::Event;
 use overlay::Overlays;
 use state::DiskState;
 
@@ -108,8 +109,7 @@ impl SimDisk {
 
     /// What reads show now, as an image.
     pub fn image(&self) -> DiskImage {
-        let cut = self.power_cut();
-        cut.resolve(&vec![Fate::Kept; cut.changes()])
+        self.0.state.lock().cached_image()
     }
 
     /// Makes all sectors readable and true again, and lets a full or shut-down file system work.
@@ -142,9 +142,18 @@ impl SimDisk {
     }
 
     /// Decides what became of the unsynced changes; returns how many there were and how many were kept whole.
-    pub(crate) fn resolve_power_cut(&self, crash: Crash, choices: &Choices, counts: &mut FaultCounts) -> [usize; 2] {
+    pub(crate) fn resolve_power_cut(
+        &self,
+        crash: Crash,
+        choices: &Choices,
+        counts: &mut FaultCounts,
+        record: impl Fn(Event),
+    ) -> [usize; 2] {
         let cut = self.power_cut();
         let fates = cut.draw(crash, choices);
+        for (change, fate) in cut.describe().into_iter().zip(&fates) {
+            record(Event::Fate { change: change.into(), fate: *fate });
+        }
         cut.count(&fates, counts);
         let image = cut.resolve(&fates);
         let kept = fates.iter().filter(|fate| **fate == Fate::Kept).count();

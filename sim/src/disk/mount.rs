@@ -12,7 +12,7 @@ use helios_env::{Disk, ErrorKind, File, FileLock, Instant, IoError, OpenOptions,
 use super::file::SimFile;
 use super::state::DiskState;
 use super::{Admission, DiskCore, FaultKind, Timing};
-use crate::core::{Core, Incarnation};
+use crate::core::{Core, CrashKind, Incarnation};
 use crate::trace::Event;
 
 pub(crate) struct Mount {
@@ -77,6 +77,15 @@ impl Mount {
             return false;
         }
         match self.disk.admit(changes) {
+            Admission::Granted if changes => {
+                let kind = match self.core.draw("crash", &[FaultKind::PowerCut, FaultKind::ProcessKill]) {
+                    None => return true,
+                    Some(FaultKind::ProcessKill) => CrashKind::Process,
+                    Some(_) => CrashKind::Power,
+                };
+                self.core.request_crash(&self.incarnation, kind);
+                false
+            }
             Admission::Granted => true,
             Admission::Crash(kind) => {
                 self.core.request_crash(&self.incarnation, kind);

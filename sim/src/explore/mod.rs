@@ -24,8 +24,9 @@
 mod fates;
 mod ledger;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use helios_env::Env;
 use helios_env::hash::HashMap;
@@ -36,6 +37,7 @@ pub use ledger::Ledger;
 use crate::choices::Choices;
 use crate::disk::{Crash, DeviceProfile, DiskImage, Fate, Faults, PowerCut, Timing};
 use crate::marks::Buggify;
+use crate::panics;
 use crate::trace::TraceLevel;
 use crate::violation::Violation;
 use crate::world::{World, WorldConfig};
@@ -67,8 +69,14 @@ pub struct Explore {
     pub recovery_images_max: usize,
     /// Also kill the process at every point: it starts again on a cache that holds what the disk does not.
     pub kills: bool,
+    /// Crash points of the script; if it has more, a sample of them.
+    pub points_max: usize,
+    /// No further images after this much real time.
+    pub time_max: Option<Duration>,
     /// Violations after which to stop.
     pub violations_max: usize,
+    /// Where to leave the image of a violation, as real files beside a description.
+    pub bundle: Option<PathBuf>,
 }
 
 impl Default for Explore {
@@ -86,7 +94,10 @@ impl Default for Explore {
             recovery_points_max: 12,
             recovery_images_max: 16,
             kills: true,
+            points_max: usize::MAX,
+            time_max: None,
             violations_max: 1,
+            bundle: None,
         }
     }
 }
@@ -104,6 +115,8 @@ pub struct Explored {
     pub in_recovery: [u64; 3],
     /// Restarts on the cache of a killed process.
     pub kills: u64,
+    /// Whether [`Explore::time_max`] ended it before its end.
+    pub out_of_time: bool,
     /// Broken promises.
     pub violations: Vec<Violation>,
     /// Real time.
@@ -132,7 +145,8 @@ impl std::fmt::Display for Explored {
             "{events} events, {images} images ({distinct} distinct, {} of them in recovery), {kills} kills, \
              {violations} violations",
             in_recovery.iter().sum::<u64>()
-        )
+        )?;
+        if self.out_of_time { f.write_str(", out of time") } else { Ok(()) }
     }
 }
 
@@ -157,28 +171,50 @@ where
     Check: Future<Output = Result<(), E>>,
     E: Into<Violation>,
 {
-    let begun = std::time::Instant::now();
-    let mut search = Search { config, check, visited: HashMap::default(), report: Explored::default() };
+    let begun = Instant::now();
+    let _quiet = panics::quiet();
+    let deadline = config.time_max.map(|time| begun + time);
+    let mut search = Search { config, check, deadline, visited: HashMap::default(), report: Explored::default() };
     let ledger = Ledger::new(promised);
     let world = search.world(&config.image);
     let points = record(&world, &ledger, usize::MAX);
-    let end = world.run(script(world.env(), ledger.clone()));
+    let end = run(&world, script(world.env(), ledger.clone()));
     world.disk().observe(None);
     match end {
-        Ok(Ok(())) => {
+        Ok(()) => {
             let mut points = std::mem::take(&mut *points.lock());
             points.push(Point { cut: world.disk().power_cut(), promised: ledger.page() });
             drop(world);
             search.report.events = points.len() as u64 - 1;
-            for (event, point) in points.iter().enumerate() {
-                search.visit(point, &format!("before event {event} of the script"), 0);
+            for event in sample(points.len(), config.points_max, config.seed) {
+                search.visit(&points[event], &format!("before event {event} of the script"), 0);
             }
         }
-        Ok(Err(error)) => search.report.violations.push(error.into().with("in the script, before any crash")),
-        Err(stop) => search.report.violations.push(Violation::from(stop).with("in the script, before any crash")),
+        Err(violation) => search.report.violations.push(violation.with("in the script, before any crash")),
     }
     search.report.elapsed = begun.elapsed();
+    search.report.out_of_time = deadline.is_some_and(|deadline| Instant::now() >= deadline);
     search.report
+}
+
+/// Runs a future of the program; whatever ends it but success is a violation, a panic too.
+fn run<E: Into<Violation>>(world: &World, future: impl Future<Output = Result<(), E>>) -> Result<(), Violation> {
+    match panics::caught(|| world.run(future)) {
+        Ok(Ok(result)) => result.map_err(Into::into),
+        Ok(Err(stop)) => Err(stop.into()),
+        Err(message) => Err(Violation::new(format!("panicked {message}"))),
+    }
+}
+
+/// At most `max` of the numbers below `count`, in order.
+fn sample(count: usize, max: usize, seed: u64) -> Vec<usize> {
+    let mut numbers: Vec<usize> = (0..count).collect();
+    let choices = Choices::seeded(seed);
+    while numbers.len() > max {
+        numbers.swap_remove(choices.pick("explore.point", numbers.len()));
+    }
+    numbers.sort_unstable();
+    numbers
 }
 
 /// Notes every crash point of what runs next.
@@ -197,6 +233,7 @@ fn record<S: Clone + Send + Sync + 'static>(world: &World, ledger: &Ledger<S>, p
 struct Search<'a, Check> {
     config: &'a Explore,
     check: Check,
+    deadline: Option<Instant>,
     /// Image and promises, with the depth at which they were met.
     visited: HashMap<(u64, u64), u32>,
     report: Explored,
@@ -217,6 +254,7 @@ impl<Check> Search<'_, Check> {
 
     fn is_over(&self) -> bool {
         self.report.violations.len() >= self.config.violations_max
+            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// Checks the images of one crash point.
@@ -279,14 +317,15 @@ impl<Check> Search<'_, Check> {
         let ledger = Ledger::resume(&point.promised, id);
         let deeper = depth < self.config.depth.min(3);
         let points = deeper.then(|| record(world, &ledger, 10_000));
-        let end = world.run((self.check)(world.env(), ledger.clone()));
-        let violation = match end {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.into()),
-            Err(stop) => Some(Violation::from(stop)),
-        };
-        if let Some(violation) = violation {
-            self.report.violations.push(explain(violation, point, whereabouts, fates));
+        if let Err(violation) = run(world, (self.check)(world.env(), ledger.clone())) {
+            let mut violation = explain(violation, point, whereabouts, fates);
+            if let Some(directory) = &self.config.bundle {
+                violation = match leave(directory, &violation, point, fates) {
+                    Ok(()) => violation.with(format!("the image is in {}", directory.display())),
+                    Err(error) => violation.with(format!("the image could not be written: {error}")),
+                };
+            }
+            self.report.violations.push(violation);
             return;
         }
         let Some(points) = points else { return };
@@ -294,17 +333,23 @@ impl<Check> Search<'_, Check> {
         let mut points = std::mem::take(&mut *points.lock());
         points.push(Point { cut: world.disk().power_cut(), promised: ledger.page() });
         let died = if fates.is_some() { "crash" } else { "kill" };
-        // Too many: others from each image. A regular pattern would miss the same step of every recovery.
-        let mut events: Vec<usize> = (0..points.len()).collect();
-        let choices = Choices::seeded(self.config.seed ^ id);
-        while events.len() > self.config.recovery_points_max {
-            events.swap_remove(choices.pick("explore.recovery point", events.len()));
-        }
-        for event in events {
+        // If they are too many, others from each image: a pattern would miss the same step of every recovery.
+        for event in sample(points.len(), self.config.recovery_points_max, self.config.seed ^ id) {
             let whereabouts = format!("before event {event} of the recovery from a {died} {whereabouts}");
             self.visit(&points[event], &whereabouts, depth + 1);
         }
     }
+}
+
+/// Writes a violation down, with the disk that the program started from.
+fn leave<S>(directory: &Path, violation: &Violation, point: &Point<S>, fates: Option<&[Fate]>) -> std::io::Result<()> {
+    if directory.exists() {
+        std::fs::remove_dir_all(directory)?;
+    }
+    let kept = vec![Fate::Kept; point.cut.changes()];
+    point.cut.resolve(fates.unwrap_or(&kept)).export(&directory.join("image"))?;
+    point.cut.durable().export(&directory.join("durable"))?;
+    std::fs::write(directory.join("violation.txt"), format!("{violation}\n"))
 }
 
 fn explain<S>(violation: Violation, point: &Point<S>, whereabouts: &str, fates: Option<&[Fate]>) -> Violation {

@@ -132,7 +132,7 @@ pub fn live(workload: &dyn Workload, choices: Choices, trace: TraceLevel) -> Lif
     let config = draw_world(workload, choices.clone(), trace);
     let world = World::new(config);
     let result = panics::caught(|| workload.run(&world))
-        .unwrap_or_else(|message| Err(Violation::new(format!("panicked: {message}"))));
+        .unwrap_or_else(|message| Err(Violation::new(format!("panicked {message}"))));
     let disk = world.disk();
     Life {
         result,

@@ -371,7 +371,10 @@ impl Inner {
         let crash = core.faults.lock().crash();
         let mut counts = FaultCounts::default();
         let (fault, [changes, kept]) = match kind {
-            CrashKind::Power => (FaultKind::PowerCut, disk.resolve_power_cut(crash, &core.choices, &mut counts)),
+            CrashKind::Power => (
+                FaultKind::PowerCut,
+                disk.resolve_power_cut(crash, &core.choices, &mut counts, |event| core.record(event)),
+            ),
             CrashKind::Process => (FaultKind::ProcessKill, disk.survive_process(&core.choices)),
         };
         counts.fire(fault);

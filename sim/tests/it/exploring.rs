@@ -110,3 +110,33 @@ fn crash_points_find_a_lying_disk() {
         assert!(!explored.violations.is_empty(), "{explored}");
     }
 }
+
+#[test]
+fn a_panic_is_a_violation_and_leaves_its_image() {
+    let bundle = std::env::temp_dir().join(format!("helios-sim-explored-{}", std::process::id()));
+    let image = DiskImage::with_files([("a", &[1; 512][..])]);
+    let config = Explore { image, bundle: Some(bundle.clone()), ..Explore::default() };
+    let script = |env: Env, _: Ledger<()>| async move {
+        let file = env.disk.open("a", OpenOptions { write: true, ..OpenOptions::default() }).await?;
+        file.write_at(0, Buf::from(&[2; 512][..])).await.result?;
+        Ok::<_, Violation>(())
+    };
+    let check = |env: Env, _: Ledger<()>| async move {
+        let file = env.disk.open("a", OpenOptions::read()).await?;
+        assert_eq!(file.read_at(0, Buf::zeroed(1)).await.buf[0], 1, "it changed");
+        Ok(())
+    };
+    let explored = explore(&config, (), script, check);
+    let violation = explored.violations.first().expect("the write may be kept").to_string();
+    assert!(violation.contains("it changed") && violation.contains("write \"a\" at 0, 512 bytes: Kept"), "{violation}");
+    assert_eq!(std::fs::read(bundle.join("image/a")).expect("it was left"), [2; 512]);
+    assert_eq!(std::fs::read(bundle.join("durable/a")).expect("it was left"), [1; 512]);
+    std::fs::remove_dir_all(bundle).expect("it was left");
+}
+
+#[test]
+fn a_bound_on_time_is_kept_and_said() {
+    let config = Explore { time_max: Some(std::time::Duration::ZERO), ..Explore::default() };
+    let explored = explore(&config, (), |_, _| async { Ok::<_, Violation>(()) }, |_, _| async { Ok(()) });
+    assert!(explored.out_of_time && explored.images == 0);
+}

@@ -258,7 +258,7 @@ impl Workload for Puts {
     fn run(&self, world: &World) -> std::result::Result<Stats, Violation> {
         let model = Arc::new(Mutex::new(Model::default()));
         let mut checks = 0;
-        let rounds = 3 + world.choices().pick("puts.rounds", 4);
+        let rounds = 5 + world.choices().pick("puts.rounds", 4);
         for _ in 0..rounds {
             let kind = match world.choices().pick("puts.crash", 3) {
                 0 => None,

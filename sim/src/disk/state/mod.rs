@@ -149,6 +149,18 @@ impl DiskState {
         }
     }
 
+    /// What reads show, as if all of it were durable.
+    pub(crate) fn cached_image(&self) -> DiskImage {
+        let show = |node: &Node| match node {
+            Node::File(file) => ImageNode::File(file.cached.clone()),
+            Node::Dir(dir) => ImageNode::Dir(dir.cached.clone()),
+        };
+        let nodes = self.nodes.iter().map(|node| node.as_ref().map(show)).collect();
+        let mut image = DiskImage { nodes, overlays: self.overlays.clone() };
+        image.drop_unreachable();
+        image
+    }
+
     /// The killed process's handles and locks are gone; the cache stays.
     pub(crate) fn release_all(&mut self) {
         self.locks.clear();
