@@ -18,6 +18,7 @@ pub(super) mod mask {
     pub(in super::super) const DAY: u32 = 1 << 3;
     pub(in super::super) const ZONE: u32 = 1 << 5;
     pub(in super::super) const DAYLIGHT: u32 = 1 << 6;
+    pub(in super::super) const DYNAMIC_ZONE: u32 = 1 << 7;
     pub(in super::super) const MERIDIAN: u32 = 1 << 9;
     pub(in super::super) const DATE: u32 = YEAR | MONTH | DAY;
     pub(in super::super) const TIME: u32 = 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14;
@@ -312,7 +313,7 @@ impl<'a> Decoder<'a> {
             }
             spec => {
                 self.zone = Some(spec);
-                mask::ZONE
+                mask::ZONE | mask::DYNAMIC_ZONE
             }
         })
     }
@@ -432,7 +433,6 @@ impl<'a> Decoder<'a> {
         let is_word = |part: &&str| part.as_bytes()[0].is_ascii_alphabetic();
         for part in parts.iter().copied().filter(|part| is_word(part)) {
             match date_word(part) {
-                Some(DateWord::Ignored) => continue,
                 Some(DateWord::Month(month)) => self.fields.month = month,
                 _ => return Err(Fault::BadFormat),
             }
@@ -461,12 +461,15 @@ impl<'a> Decoder<'a> {
     /// A number whose meaning follows from what is set.
     pub(super) fn number(&mut self, text: &str, text_month: bool, seen: u32) -> Decoded<u32> {
         let (value, rest) = leading_i32(text)?;
+        if rest.len() == text.len() {
+            return Err(Fault::BadFormat);
+        }
         if rest.starts_with('.') {
             if text.len() - rest.len() > 2 {
                 return self.number_field(text, seen | mask::DATE);
             }
             self.fields.micros = parse_fraction_micros(rest)?;
-        } else if !rest.is_empty() || rest.len() == text.len() {
+        } else if !rest.is_empty() {
             return Err(Fault::BadFormat);
         }
         let order = self.context.style.date_order;
@@ -519,15 +522,16 @@ impl<'a> Decoder<'a> {
         if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Fault::BadFormat);
         }
-        let number = |digits: &str| digits.parse::<i32>().map(i64::from).map_err(|_| Fault::FieldOverflow);
+        // C's `atoi`: what does not fit 32 bits loses its high bits.
+        let number = |digits: &str| i64::from(digits.parse().unwrap_or(i64::MAX) as i32);
         match fraction {
             Some(fraction) => self.fields.micros = parse_fraction_micros(fraction)?,
             None if seen & mask::DATE != mask::DATE && digits.len() >= 6 => {
                 let (rest, day) = digits.split_at(digits.len() - 2);
                 let (year, month) = rest.split_at(rest.len() - 2);
-                self.fields.day = number(day)?;
-                self.fields.month = number(month)?;
-                self.fields.year = number(year)?;
+                self.fields.day = number(day);
+                self.fields.month = number(month);
+                self.fields.year = number(year);
                 if year.len() == 2 {
                     self.two_digit_year = true;
                 }
@@ -536,9 +540,9 @@ impl<'a> Decoder<'a> {
             None => {}
         }
         if seen & mask::TIME != mask::TIME && matches!(digits.len(), 4 | 6) {
-            self.fields.hour = number(&digits[..2])?;
-            self.fields.minute = number(&digits[2..4])?;
-            self.fields.second = if digits.len() == 6 { number(&digits[4..])? } else { 0 };
+            self.fields.hour = number(&digits[..2]);
+            self.fields.minute = number(&digits[2..4]);
+            self.fields.second = if digits.len() == 6 { number(&digits[4..]) } else { 0 };
             return Ok(mask::TIME);
         }
         Err(Fault::BadFormat)

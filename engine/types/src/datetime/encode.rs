@@ -63,7 +63,7 @@ fn displacement(seconds_east: i32, out: &mut Vec<u8>) {
     out.push(if seconds_east >= 0 { b'+' } else { b'-' });
     let magnitude = seconds_east.unsigned_abs();
     let (hours, minutes, seconds) = (magnitude / 3600, magnitude / 60 % 60, magnitude % 60);
-    two(hours, out);
+    write_padded(u64::from(hours), 2, out);
     if minutes > 0 || seconds > 0 {
         out.push(b':');
         two(minutes, out);

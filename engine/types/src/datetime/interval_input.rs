@@ -175,18 +175,20 @@ fn decode(tokens: &[Token], fields: i32, style: IntervalStyle) -> Decoded<Decodi
                     return Err(Fault::BadFormat);
                 }
                 match (token.text.as_str(), unit_word(&token.text)) {
-                    ("ago", _) if is_last => (ago, unit) = (true, Some(Unit::Second)),
+                    // A number right before it would need a unit: give it one that no number may have.
+                    ("ago", _) if is_last => (ago, unit) = (true, Some(Unit::Quarter)),
                     ("ago", _) => return Err(Fault::BadFormat),
                     (_, Some(found)) => (unit, unit_waits) = (Some(found), true),
                     (word, None) => match date_word(word) {
-                        Some(DateWord::Ignored) => continue,
-                        Some(DateWord::Late) if is_last => infinite = Some(Interval::INFINITY),
-                        Some(DateWord::Early) if is_last => infinite = Some(Interval::NEGATIVE_INFINITY),
+                        Some(DateWord::Ignored) => unit = None,
+                        Some(found @ (DateWord::Late | DateWord::Early)) if is_last => {
+                            let late = found == DateWord::Late;
+                            infinite = Some(if late { Interval::INFINITY } else { Interval::NEGATIVE_INFINITY });
+                            set = mask::DATE | mask::TIME;
+                            unit = Some(Unit::Quarter);
+                        }
                         _ => return Err(Fault::BadFormat),
                     },
-                }
-                if infinite.is_some() {
-                    set = mask::DATE | mask::TIME;
                 }
             }
         }
@@ -263,7 +265,7 @@ fn number(sum: &mut Sum, text: &str, unit: Unit, all_negative: bool) -> Decoded<
         return Err(Fault::BadFormat);
     }
     if all_negative {
-        (value, fraction) = (-value.abs(), -fraction.abs());
+        (value, fraction) = (value.min(value.wrapping_neg()), -fraction.abs());
     }
     let set = match unit {
         Unit::Microsecond => {

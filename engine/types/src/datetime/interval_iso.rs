@@ -23,7 +23,10 @@ fn number(text: &str) -> Decoded<(i64, f64, usize, &str)> {
         end += 1 + fraction;
     }
     if any == 0 {
-        return Err(Fault::BadFormat);
+        // C's `strtod` knows these words.
+        let word = text[sign..].get(..3).unwrap_or("");
+        let infinite = word.eq_ignore_ascii_case("inf") || word.eq_ignore_ascii_case("nan");
+        return Err(if infinite { Fault::FieldOverflow } else { Fault::BadFormat });
     }
     if matches!(bytes.get(end), Some(b'e' | b'E')) {
         let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));

@@ -76,6 +76,82 @@ fn displacement_name(seconds: i32) -> (String, String) {
     (format!("{sign}{digits}"), format!("<{sign}{digits}>{posix_sign}{digits}"))
 }
 
+/// The abbreviation at the front of a POSIX zone string, bare or in angle brackets. PostgreSQL takes nearly anything.
+fn posix_abbreviation(name: &str) -> Option<(&str, &str)> {
+    match name.strip_prefix('<') {
+        Some(quoted) => quoted.split_once('>'),
+        None => {
+            let is_end = |c: char| c.is_ascii_digit() || matches!(c, ',' | '-' | '+');
+            Some(name.split_at(name.find(is_end).unwrap_or(name.len())))
+        }
+    }
+}
+
+/// `[+-]hh[:mm[:ss]]`, west of Greenwich when positive: seconds east, and what follows.
+fn posix_displacement(text: &str) -> Option<(i32, &str)> {
+    let (west, mut rest) = match text.as_bytes().first()? {
+        b'-' => (false, &text[1..]),
+        b'+' => (true, &text[1..]),
+        _ => (true, text),
+    };
+    let mut seconds = 0;
+    for (index, (limit, unit)) in [(167, 3600), (59, 60), (60, 1)].into_iter().enumerate() {
+        if index > 0 {
+            match rest.strip_prefix(':') {
+                Some(after) => rest = after,
+                None => break,
+            }
+        }
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let number: i32 = rest[..digits].parse().ok()?;
+        if number > limit {
+            return None;
+        }
+        seconds += number * unit;
+        rest = &rest[digits..];
+    }
+    Some((if west { -seconds } else { seconds }, rest))
+}
+
+/// The front of a POSIX zone string, `EST5` or `<+03>-3`: abbreviation, seconds east of UTC, and what follows.
+fn posix_fixed(name: &str) -> Option<(&str, i32, &str)> {
+    let (abbreviation, rest) = posix_abbreviation(name)?;
+    let (seconds, rest) = posix_displacement(rest)?;
+    Some((abbreviation, seconds, rest))
+}
+
+/// A POSIX zone with summer time: the abbreviation, displacement and rule of that follow. Without a rule it is that of the
+/// United States, without a displacement an hour more than standard time.
+fn posix_rules(standard: &str, seconds: i32, rest: &str) -> Option<Rules> {
+    let (daylight, rest) = posix_abbreviation(rest)?;
+    if daylight.is_empty() {
+        return None;
+    }
+    let (daylight_seconds, rule) = match rest.as_bytes().first() {
+        None | Some(b',') => (seconds + 3600, rest),
+        _ => posix_displacement(rest)?,
+    };
+    let rule = if rule.is_empty() { ",M3.2.0,M11.1.0" } else { rule };
+    // jiff is stricter than PostgreSQL about what an abbreviation may contain.
+    let accepted = |name: &str, other: &'static str| -> String {
+        let plain = (3..=30).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-'));
+        format!("<{}>", if plain { name } else { other })
+    };
+    let displacement = |east: i32| {
+        let (sign, west) = if east > 0 { ("-", east) } else { ("", -east) };
+        format!("{sign}{}:{:02}:{:02}", west / 3600, west / 60 % 60, west % 60)
+    };
+    Rules::posix(&format!(
+        "{}{}{}{}{rule}",
+        accepted(standard, "STD"),
+        displacement(seconds),
+        accepted(daylight, "DST"),
+        displacement(daylight_seconds)
+    ))
+    .ok()
+}
+
 impl TimeZone {
     /// UTC.
     pub fn utc() -> TimeZone {
@@ -104,11 +180,11 @@ impl TimeZone {
         }
         // A POSIX string: PostgreSQL shows it in upper case.
         let upper = name.to_ascii_uppercase();
-        if upper == "GMT" {
-            return Some(TimeZone { name: upper.into(), kind: Kind::Fixed { seconds: 0, abbreviation: "GMT".into() } });
-        }
-        let rules = Rules::posix(&upper).or_else(|_| Rules::posix(&format!("{upper},M3.2.0,M11.1.0"))).ok()?;
-        Some(TimeZone { name: upper.into(), kind: Kind::Rules(rules) })
+        let kind = match posix_fixed(&upper)? {
+            (abbreviation, seconds, "") => Kind::Fixed { seconds, abbreviation: abbreviation.into() },
+            (standard, seconds, rest) => Kind::Rules(posix_rules(standard, seconds, rest)?),
+        };
+        Some(TimeZone { name: upper.into(), kind })
     }
 
     /// The name that `SHOW TimeZone` gives.

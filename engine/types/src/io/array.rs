@@ -148,8 +148,7 @@ impl Scanner<'_> {
         }
         let number = &rest[..sign + digits];
         self.at += number.len();
-        let out_of_range =
-            |_| PgError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "array bound is out of integer range");
+        let out_of_range = |_| PgError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "array bound is out of integer range");
         number.parse().map(Some).map_err(out_of_range)
     }
 

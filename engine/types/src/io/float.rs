@@ -188,11 +188,13 @@ pub(crate) fn write_f64(value: f64, extra_float_digits: i32, out: &mut Vec<u8>) 
         return super::integer::write_i64(value as i64, out);
     }
     let mut buffer = ryu::Buffer::new();
-    let (digits, exponent) = digits_of(buffer.format_finite(value.abs()));
-    let (mut digits, mut exponent) = (digits, exponent);
+    let (mut digits, mut exponent) = digits_of(buffer.format_finite(value.abs()));
     if on_border(&digits, exponent, f64_parts(value)) {
-        let longer = format!("{:.*e}", digits.len(), value.abs());
-        (digits, exponent) = digits_of(&longer);
+        (digits, exponent) = inside_border(&digits, f64_parts(value), |precision| {
+            let text = format!("{:.*e}", precision, value.abs());
+            let reads_back = text.parse() == Ok(value.abs());
+            (text, reads_back)
+        });
     }
     write_digits(value.is_sign_negative(), &digits, exponent, Precision::Double, out);
 }
@@ -206,11 +208,13 @@ pub(crate) fn write_f32(value: f32, extra_float_digits: i32, out: &mut Vec<u8>) 
         return write_general(f64::from(value), (6 + extra_float_digits).max(1) as usize, out);
     }
     let mut buffer = ryu::Buffer::new();
-    let (digits, exponent) = digits_of(buffer.format_finite(value.abs()));
-    let (mut digits, mut exponent) = (digits, exponent);
+    let (mut digits, mut exponent) = digits_of(buffer.format_finite(value.abs()));
     if on_border(&digits, exponent, f32_parts(value)) {
-        let longer = format!("{:.*e}", digits.len(), value.abs());
-        (digits, exponent) = digits_of(&longer);
+        (digits, exponent) = inside_border(&digits, f32_parts(value), |precision| {
+            let text = format!("{:.*e}", precision, value.abs());
+            let reads_back = text.parse() == Ok(value.abs());
+            (text, reads_back)
+        });
     }
     write_digits(value.is_sign_negative(), &digits, exponent, Precision::Single, out);
 }
@@ -301,7 +305,7 @@ fn f32_parts(value: f32) -> (u64, i32, bool) {
 /// Whether the digits stand exactly halfway between this float and a neighbour.
 fn on_border(digits: &[u8], exponent: i32, (mantissa, binary, below_is_near): (u64, i32, bool)) -> bool {
     // Odd mantissas never own their borders, and a border's digits are few only in a range of exponents.
-    if mantissa % 2 == 1 || digits.len() > 18 {
+    if mantissa == 0 || mantissa % 2 == 1 || digits.len() > 18 {
         return false;
     }
     let decimal = exponent - (digits.len() as i32 - 1);
@@ -326,7 +330,19 @@ fn on_border(digits: &[u8], exponent: i32, (mantissa, binary, below_is_near): (u
         }
         left == right << shift as u32
     };
-    mantissa != 0 && (equals(4 * u128::from(mantissa) + 2) || equals(below))
+    equals(4 * u128::from(mantissa) + 2) || equals(below)
+}
+
+/// More digits than `digits`, the fewest that read back as the value and do not stand on its border. `print` gives
+/// the value with so many digits behind the point, and whether it reads back.
+fn inside_border(digits: &[u8], parts: (u64, i32, bool), print: impl Fn(usize) -> (String, bool)) -> (Digits, i32) {
+    (digits.len()..17)
+        .find_map(|precision| {
+            let (text, reads_back) = print(precision);
+            let (longer, exponent) = digits_of(&text);
+            (reads_back && !on_border(&longer, exponent, parts)).then_some((longer, exponent))
+        })
+        .expect("seventeen digits are always inside")
 }
 
 /// Plain notation from 1e-4 up to the type's digits, else scientific with at least two exponent digits.

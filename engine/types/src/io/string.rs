@@ -14,7 +14,8 @@ pub fn truncate_name(text: &str) -> &str {
 /// "char" is one byte. It is kept as its text form: empty for zero, `\ooo` for bytes beyond ASCII.
 pub(crate) fn parse_char(text: &str) -> String {
     let byte = match text.as_bytes() {
-        [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7'] => (a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'),
+        // Of a first digit above 3, the ninth bit is lost.
+        [b'\\', a @ b'0'..=b'7', b @ b'0'..=b'7', c @ b'0'..=b'7'] => (a & 3) << 6 | (b & 7) << 3 | (c & 7),
         [first, ..] => *first,
         [] => 0,
     };

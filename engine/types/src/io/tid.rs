@@ -3,13 +3,21 @@
 use super::{integer, invalid_syntax};
 use crate::{Datum, Result};
 
-/// Reads `(block,offset)`.
+/// Reads `(block,offset)`. As C's `strtoul` reads the numbers, they may have blanks and a sign in front.
 pub(crate) fn parse(text: &str) -> Result<Datum> {
     let parts = || {
-        let (block, offset) = text.trim_start().strip_prefix('(')?.split_once(')')?.0.split_once(',')?;
-        Some(i64::from(block.parse::<u32>().ok()?) << 16 | i64::from(offset.parse::<u16>().ok()?))
+        let (block, offset) = text.split_once('(')?.1.split_once(')')?.0.split_once(',')?;
+        let (block, offset) = (integer::parse_i64(block.trim_start()).ok()?, integer::parse_i64(offset).ok()?);
+        let whole = !block_has_tail(text);
+        let block = u32::try_from(block).or_else(|_| i32::try_from(block).map(|block| block as u32)).ok()?;
+        whole.then_some(i64::from(block) << 16 | i64::from(u16::try_from(offset).ok()?))
     };
     parts().map(Datum::I64).ok_or_else(|| invalid_syntax("tid", text))
+}
+
+/// Whether blanks stand between the block number and the comma, or between the offset and the parenthesis.
+fn block_has_tail(text: &str) -> bool {
+    text.contains(" ,") || text.contains(" )")
 }
 
 /// Appends a tid.
