@@ -245,6 +245,7 @@ recorded! {
     dates,
     intervals,
     numerics,
+    numeric_functions,
 }
 
 /// `HELIOS_CASES=FILE cargo test -p helios-types --test recorded -- --ignored` checks another recorded file.

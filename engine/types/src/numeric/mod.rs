@@ -24,6 +24,8 @@ mod binary;
 mod compare;
 mod convert;
 mod digits;
+mod fixed;
+mod math;
 mod round;
 mod sum;
 mod text;
