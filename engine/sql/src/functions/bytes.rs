@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use helios_types::{ByteColumn, Column, ColumnData, Datum};
+use helios_types::{ByteColumn, Column, ColumnData, Datum, io};
 
 use super::native::mismatch;
 use super::{Entry, Implementation};
@@ -76,7 +76,7 @@ macro_rules! entry {
 }
 
 macro_rules! byte_comparisons {
-    ($of:expr, $eq:literal, $ne:literal, $lt:literal, $le:literal, $gt:literal, $ge:literal, $cmp:literal) => {
+    ($of:expr, $eq:literal, $ne:literal, $lt:literal, $le:literal, $gt:literal, $ge:literal $(, $cmp:literal)?) => {
         &[
             entry!($eq, $of, Bool, |a, b| a == b),
             entry!($ne, $of, Bool, |a, b| a != b),
@@ -84,9 +84,35 @@ macro_rules! byte_comparisons {
             entry!($le, $of, Bool, |a, b| a <= b),
             entry!($gt, $of, Bool, |a, b| a > b),
             entry!($ge, $of, Bool, |a, b| a >= b),
-            entry!($cmp, $of, I32, |a, b| compare(a, b)),
+            $(entry!($cmp, $of, I32, |a, b| compare(a, b)),)?
         ]
     };
+}
+
+/// The byte that a "char" is.
+#[inline]
+fn char_byte(bytes: &[u8]) -> u8 {
+    io::char_byte(std::str::from_utf8(bytes).expect("the text form of \"char\" is ASCII"))
+}
+
+macro_rules! char_comparisons {
+    ($eq:literal, $ne:literal, $lt:literal, $le:literal, $gt:literal, $ge:literal, $cmp:literal) => {
+        &[
+            entry!($eq, char_byte, Bool, |a, b| a == b),
+            entry!($ne, char_byte, Bool, |a, b| a != b),
+            entry!($lt, char_byte, Bool, |a, b| a < b),
+            entry!($le, char_byte, Bool, |a, b| a <= b),
+            entry!($gt, char_byte, Bool, |a, b| a > b),
+            entry!($ge, char_byte, Bool, |a, b| a >= b),
+            entry!($cmp, char_byte, I32, |a, b| i32::from(a) - i32::from(b)),
+        ]
+    };
+}
+
+/// `btnamecmp`: names end with a zero byte, which takes part.
+fn compare_names(a: &[u8], b: &[u8]) -> i32 {
+    let ended = |bytes: &[u8]| bytes.iter().copied().chain([0]).collect::<Vec<u8>>();
+    compare(&ended(a), &ended(b))
 }
 
 /// `a` when it compares as `keep` to `b`, else `b`.
@@ -105,8 +131,8 @@ macro_rules! choice {
 /// Functions of this module.
 pub(super) const FUNCTIONS: &[&[Entry]] = &[
     byte_comparisons!(plain, "texteq", "textne", "text_lt", "text_le", "text_gt", "text_ge", "bttextcmp"),
-    byte_comparisons!(plain, "nameeq", "namene", "namelt", "namele", "namegt", "namege", "btnamecmp"),
-    byte_comparisons!(plain, "chareq", "charne", "charlt", "charle", "chargt", "charge", "btcharcmp"),
+    byte_comparisons!(plain, "nameeq", "namene", "namelt", "namele", "namegt", "namege"),
+    char_comparisons!("chareq", "charne", "charlt", "charle", "chargt", "charge", "btcharcmp"),
     byte_comparisons!(plain, "byteaeq", "byteane", "bytealt", "byteale", "byteagt", "byteage", "byteacmp"),
     byte_comparisons!(
         plain,
@@ -139,6 +165,7 @@ pub(super) const FUNCTIONS: &[&[Entry]] = &[
         "bpcharcmp"
     ),
     &[
+        entry!("btnamecmp", plain, I32, |a, b| compare_names(a, b)),
         entry!("text_pattern_lt", plain, Bool, |a, b| a < b),
         entry!("text_pattern_le", plain, Bool, |a, b| a <= b),
         entry!("text_pattern_gt", plain, Bool, |a, b| a > b),

@@ -136,7 +136,9 @@ mod degrees {
 fn fold(x: f64) -> (f64, bool, bool, bool) {
     let mut angle = x % 360.0;
     let negative = angle < 0.0;
-    angle = angle.abs();
+    if negative {
+        angle = -angle;
+    }
     let beyond_half = angle > 180.0;
     if beyond_half {
         angle = 360.0 - angle;
@@ -173,6 +175,26 @@ fn cotd(x: f64) -> f64 {
     let (angle, negative, half, quarter) = fold(x);
     let at_45 = degrees::cosine(45.0) / degrees::sine(45.0);
     signed(degrees::cosine(angle) / degrees::sine(angle) / at_45, negative ^ half ^ quarter) + 0.0
+}
+
+/// Where the square of an argument would swallow the 1 beside it.
+const LARGE: f64 = 268_435_456.0;
+
+/// As in C libraries, which do not overflow; the standard library's formula does.
+fn asinh(x: f64) -> f64 {
+    if x.abs() > LARGE { (x.abs().ln() + std::f64::consts::LN_2).copysign(x) } else { x.asinh() }
+}
+
+/// See [`asinh`].
+fn acosh(x: f64) -> f64 {
+    if x > LARGE {
+        x.ln() + std::f64::consts::LN_2
+    } else if x > 2.0 {
+        (2.0 * x - 1.0 / (x + (x * x - 1.0).sqrt())).ln()
+    } else {
+        let t = x - 1.0;
+        (t + (2.0 * t + t * t).sqrt()).ln_1p()
+    }
 }
 
 /// Which of `count` equal buckets between the bounds holds the operand; 0 and `count + 1` are outside.
@@ -253,8 +275,8 @@ pub(super) const FUNCTIONS: &[&[Entry]] = &[&[
     map!("dsinh", |x: f64| -> f64 { x.sinh() }),
     map!("dcosh", |x: f64| -> f64 { x.cosh() }),
     map!("dtanh", |x: f64| -> f64 { x.tanh() }),
-    map!("dasinh", |x: f64| -> f64 { x.asinh() }),
-    fallible!("dacosh", |x: f64| -> f64 { within(x, 1.0, f64::INFINITY, f64::acosh) }),
+    map!("dasinh", |x: f64| -> f64 { asinh(x) }),
+    fallible!("dacosh", |x: f64| -> f64 { within(x, 1.0, f64::INFINITY, acosh) }),
     fallible!("datanh", |x: f64| -> f64 { within(x, -1.0, 1.0, f64::atanh) }),
     fallible!("degrees", |x: f64| -> f64 { checked(x / RADIANS_PER_DEGREE, !x.is_infinite()) }),
     fallible!("radians", |x: f64| -> f64 {
