@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use helios_env::BoxFuture;
-use helios_env::sync::Mutex;
+use helios_env::sync::{AtomicU64, Mutex};
 use helios_types::{Datum, Oid, Result};
 
 use super::batch::Batch;
 use super::cancel::CancelToken;
 use super::memory::MemoryBudget;
+use super::operator::CteState;
 use crate::expr::ExprType;
 use crate::plan::Plan;
 use crate::session::SessionContext;
@@ -67,6 +68,45 @@ pub struct ExecutionContext {
     pub doors: Doors,
     /// Values that parts of the plan provide to others.
     pub(crate) exec_params: Mutex<Vec<Datum>>,
+    /// Rows that the statement itself has written (not those of its WITH queries).
+    pub(crate) processed: AtomicU64,
+    /// WITH queries that are run once.
+    pub(crate) ctes: Vec<Mutex<CteState>>,
+    /// What the last round of each recursive query gave.
+    pub(crate) work_tables: Vec<Mutex<Vec<Batch>>>,
+}
+
+/// What an execution begins with.
+pub struct Setting {
+    /// Whose statement it is.
+    pub session: SessionContext,
+    /// `$n`, of the types that the plan was made for.
+    pub params: Vec<Datum>,
+    /// The statement's memory.
+    pub memory: Arc<MemoryBudget>,
+    /// Whether it should end.
+    pub cancel: CancelToken,
+    /// What lives above.
+    pub doors: Doors,
+}
+
+impl ExecutionContext {
+    /// For one execution of a plan.
+    pub fn new(plan: Arc<Plan>, setting: Setting) -> Arc<ExecutionContext> {
+        let Setting { session, params, memory, cancel, doors } = setting;
+        Arc::new(ExecutionContext {
+            exec_params: Mutex::new(vec![Datum::Null; plan.exec_params]),
+            ctes: plan.ctes.iter().map(|_| Mutex::new(CteState::new(&memory))).collect(),
+            work_tables: (0..plan.work_tables).map(|_| Mutex::default()).collect(),
+            processed: AtomicU64::new(0),
+            plan,
+            session,
+            params,
+            memory,
+            cancel,
+            doors,
+        })
+    }
 }
 
 impl std::fmt::Debug for ExecutionContext {

@@ -14,15 +14,18 @@
 pub mod batch;
 pub mod cancel;
 pub mod context;
+mod execution;
 pub mod expression;
 mod hashing;
 pub mod memory;
 pub mod operator;
+mod row_store;
 
 #[cfg(test)]
 mod testing;
 
 pub use batch::{BATCH_ROWS, Batch, ColumnRef};
 pub use cancel::{CancelReason, CancelToken};
-pub use context::{CatalogFunctions, Doors, ExecutionContext, Sequences, SystemRelations};
+pub use context::{CatalogFunctions, Doors, ExecutionContext, Sequences, Setting, SystemRelations};
+pub use execution::Execution;
 pub use memory::{MemoryBudget, Reservation};

@@ -11,7 +11,7 @@ use helios_types::{Datum, Oid, PgError, Result, oid};
 
 use super::batch::Batch;
 use super::cancel::CancelToken;
-use super::context::{CatalogFunctions, Doors, ExecutionContext, Sequences, SystemRelations};
+use super::context::{CatalogFunctions, Doors, ExecutionContext, Sequences, Setting, SystemRelations};
 use super::memory::MemoryBudget;
 use super::operator::{Operator, build};
 use crate::expr::{CoercionForm, Expr, ExprKind, ExprType, FuncExpr, Var};
@@ -93,15 +93,14 @@ pub(crate) fn plan(root: Arc<PlanNode>) -> Plan {
 /// An execution of a plan.
 pub(crate) fn context(plan: Plan, memory_bytes: usize) -> Arc<ExecutionContext> {
     let doors = Arc::new(Counting::default());
-    Arc::new(ExecutionContext {
-        exec_params: Mutex::new(vec![Datum::Null; plan.exec_params]),
-        plan: Arc::new(plan),
+    let setting = Setting {
         session: session(),
         params: Vec::new(),
         memory: MemoryBudget::new(memory_bytes),
         cancel: CancelToken::default(),
         doors: Doors { sequences: doors.clone(), functions: doors.clone(), relations: doors },
-    })
+    };
+    ExecutionContext::new(Arc::new(plan), setting)
 }
 
 /// All rows of an operator; whatever it waits for must come by itself.

@@ -406,8 +406,6 @@ pub struct HashJoin {
     pub residual: Vec<Scalar>,
     /// Which of the outer columns, then inner ones, are the output.
     pub projection: Vec<usize>,
-    /// Anti join of NOT IN: a NULL among the inner keys leaves nothing, a NULL outer key survives only against nothing.
-    pub null_aware: bool,
 }
 
 /// How rows are brought together.

@@ -33,6 +33,7 @@ use helios_types::{Datum, Oid, PgError, Result, SqlState, io};
 pub use compile::compile;
 pub use evaluator::{Evaluated, Evaluator, Filtered};
 pub use program::Program;
+pub(crate) use vector::true_bits;
 
 use crate::expr::ExprType;
 use crate::session::SessionContext;

@@ -462,3 +462,10 @@ pub(crate) fn true_rows(column: &Column, rows: &[u32]) -> Vec<u32> {
         Some(nulls) => rows.iter().copied().filter(|row| values[*row as usize] && !nulls.get(*row as usize)).collect(),
     }
 }
+
+/// A bit per row of a boolean column that is true.
+pub(crate) fn true_bits(column: &Column) -> Bitmap {
+    let mut bits = Bitmap::new(column.len(), false);
+    (0..column.len()).filter(|row| is_true(column, *row)).for_each(|row| bits.set(row, true));
+    bits
+}

@@ -167,10 +167,6 @@ impl Operator for Filter {
         self.conditions.rescan(changed);
         self.input.rescan(changed);
     }
-
-    fn expect_rows(&mut self, rows: usize) {
-        self.input.expect_rows(rows);
-    }
 }
 
 /// All rows or none, by conditions without columns.

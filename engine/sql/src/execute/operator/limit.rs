@@ -81,7 +81,7 @@ impl Limit {
                 count => count.map(|count| count as u64),
             },
         };
-        if let Some(take) = take {
+        if let (Some(take), None) = (take, &self.ties) {
             self.input.expect_rows(usize::try_from(take.saturating_add(skip)).unwrap_or(usize::MAX));
         }
         Poll::Ready(Ok(*self.counts.insert(Counts { skip, take })))

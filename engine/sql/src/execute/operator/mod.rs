@@ -9,8 +9,21 @@
 //! An operator that returns `Pending` is polled again later and continues where it was; it keeps what it had. A batch
 //! may have no rows (that is not the end). After the end, or an error, an operator is not polled again before `rescan`.
 
+mod aggregate;
+mod aggregate_call;
 mod basic;
+mod function_scan;
+mod hash_join;
 mod limit;
+mod materialize;
+mod nest_loop;
+mod set_operation;
+mod sort;
+mod system_scan;
+mod window;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,6 +34,8 @@ use super::batch::Batch;
 use super::context::ExecutionContext;
 use crate::plan::{NodeKind, ParamSet, PlanNode};
 
+pub(crate) use materialize::CteState;
+
 /// A running plan node.
 pub trait Operator: Send {
     /// The next rows; `None` at the end.
@@ -29,7 +44,8 @@ pub trait Operator: Send {
     /// Starts again from the first row. Only what depends on the parameters that `changed` has to be computed again.
     fn rescan(&mut self, changed: &ParamSet);
 
-    /// Says that at most so many rows will be asked for, so that a source need not fetch a full batch at first.
+    /// Promises that at most so many rows will be asked for: a sort need keep no more, a source need not fetch a full
+    /// batch. Passed on only where as many rows go in as come out.
     fn expect_rows(&mut self, _rows: usize) {}
 }
 
@@ -59,6 +75,46 @@ pub fn build(node: &Arc<PlanNode>, context: &Arc<ExecutionContext>) -> Result<Bo
             &input.types(),
             context,
         )),
-        _ => return Err(PgError::unsupported("this plan")),
+        NodeKind::Sort { input, keys } => Box::new(sort::Sort::new(build(input, context)?, keys, node, context)),
+        NodeKind::Materialize { input } => {
+            Box::new(materialize::Materialize::new(build(input, context)?, node, context))
+        }
+        NodeKind::CteScan { cte, .. } => Box::new(materialize::CteScan::new(*cte, context)),
+        NodeKind::WorkTableScan { table, .. } => Box::new(materialize::WorkTableScan::new(*table, context)),
+        NodeKind::RecursiveUnion { table, signal, base, recursive, distinct } => {
+            let (base, recursive) = (build(base, context)?, build(recursive, context)?);
+            Box::new(materialize::RecursiveUnion::new(base, recursive, (*table, *signal), *distinct, node, context))
+        }
+        NodeKind::HashJoin(join) => {
+            let (outer, inner) = (build(&join.outer, context)?, build(&join.inner, context)?);
+            Box::new(hash_join::HashJoinOperator::new(join, outer, inner, context))
+        }
+        NodeKind::NestLoop(join) => {
+            let (outer, inner) = (build(&join.outer, context)?, build(&join.inner, context)?);
+            Box::new(nest_loop::NestLoopOperator::new(join, outer, inner, context))
+        }
+        NodeKind::Aggregate(aggregation) => {
+            Box::new(aggregate::Aggregate::new(node, build(&aggregation.input, context)?, context)?)
+        }
+        NodeKind::Window(window) => {
+            Box::new(window::WindowOperator::new(node, build(&window.input, context)?, context))
+        }
+        NodeKind::Unique { input, keys } => {
+            Box::new(set_operation::Unique::new(build(input, context)?, keys, &input.types()))
+        }
+        NodeKind::SetOp { left, right, op, all } => {
+            let (left, right) = (build(left, context)?, build(right, context)?);
+            Box::new(set_operation::SetOperation::new(left, right, (*op, *all), node, context))
+        }
+        NodeKind::FunctionScan { .. } => Box::new(function_scan::FunctionScan::new(node, context)),
+        NodeKind::ProjectSet { input, .. } => {
+            Box::new(function_scan::ProjectSet::new(node, build(input, context)?, context))
+        }
+        NodeKind::SystemScan { relation, columns, .. } => {
+            Box::new(system_scan::SystemScan::new(*relation, columns, context))
+        }
+        NodeKind::SeqScan(_) | NodeKind::IndexScan(_) | NodeKind::LockRows(_) | NodeKind::ModifyTable(_) => {
+            return Err(PgError::unsupported("reading and writing tables"));
+        }
     })
 }
