@@ -7,5 +7,6 @@
 pub mod facts;
 pub mod model;
 pub mod resolve;
+pub mod system;
 
 pub use model::CatalogSnapshot;

@@ -51,6 +51,8 @@ pub struct Relation {
     pub check_count: i16,
     pub has_rules: bool,
     pub replica_identity: u8,
+    /// `pg_relation_is_updatable(oid, false)`: bits 4 (UPDATE), 8 (INSERT), 16 (DELETE).
+    pub updatable: i32,
 }
 
 /// PostgreSQL's own relations.
@@ -92,6 +94,7 @@ pub fn relations() -> &'static Relations {
             check_count: f.number(),
             has_rules: f.bool(),
             replica_identity: f.letter(),
+            updatable: f.number(),
         });
         Relations(Table::new(parsed, |row| row.oid, |row| row.name))
     })
@@ -203,7 +206,7 @@ pub struct SystemConstraint {
     pub oid: Oid,
     pub name: &'static str,
     pub namespace: Oid,
-    /// `c`heck, `p`rimary key or `u`nique.
+    /// `c`heck, `n`ot null, `p`rimary key or `u`nique.
     pub kind: u8,
     pub relation: Oid,
     pub domain: Oid,
@@ -212,7 +215,7 @@ pub struct SystemConstraint {
     pub definition: &'static str,
 }
 
-/// `pg_constraint` without NOT NULL, in the order of OIDs.
+/// `pg_constraint`, in the order of OIDs.
 pub fn constraints() -> &'static [SystemConstraint] {
     static TABLE: OnceLock<Box<[SystemConstraint]>> = OnceLock::new();
     TABLE.get_or_init(|| {

@@ -1,0 +1,127 @@
+//! The SQL text of indexes and constraints: `pg_get_indexdef`, `pg_get_constraintdef`.
+
+use std::fmt::Write;
+
+use crate::facts::{self, quote_identifier, quote_qualified};
+use crate::model::{Constraint, ConstraintKind, Index, IndexKey, Table};
+use crate::resolve::Lookup;
+
+/// `CREATE [UNIQUE] INDEX ...`. With `qualified`, the table's name carries its schema always, else only when the search
+/// path does not find it (what `pg_get_indexdef(oid, 0, true)` does).
+pub fn index_definition(lookup: &Lookup<'_>, index: &Index, qualified: bool) -> String {
+    let Some(table) = lookup.catalog.table(index.table) else { return String::new() };
+    let unique = if index.unique { "UNIQUE " } else { "" };
+    let visible = !qualified && lookup.catalog.is_visible(lookup.search_path, table.oid);
+    let on = if visible {
+        quote_identifier(&table.name).into_owned()
+    } else {
+        quote_qualified(lookup.catalog.schema_name(table.schema).unwrap_or(""), &table.name)
+    };
+    let keys: Vec<String> = index.keys.iter().map(|key| key_definition(lookup, table, key)).collect();
+    let name = quote_identifier(&index.name);
+    let mut text = format!("CREATE {unique}INDEX {name} ON {on} USING btree ({})", keys.join(", "));
+    if !index.include.is_empty() {
+        let _ = write!(text, " INCLUDE ({})", column_list(table, &index.include));
+    }
+    if index.nulls_not_distinct {
+        text.push_str(" NULLS NOT DISTINCT");
+    }
+    if let Some(predicate) = &index.predicate {
+        let _ = write!(text, " WHERE {predicate}");
+    }
+    text
+}
+
+/// The `number`-th column of an index, counted from 1: its name or expression alone.
+pub fn index_column_definition(lookup: &Lookup<'_>, index: &Index, number: usize) -> Option<String> {
+    let table = lookup.catalog.table(index.table)?;
+    match index.keys.get(number.checked_sub(1)?) {
+        Some(key) => Some(key_text(table, key)),
+        None => Some(column_list(table, index.include.get(number - 1 - index.keys.len()..)?.get(..1)?)),
+    }
+}
+
+/// `CHECK (...)`, `PRIMARY KEY (...)`, ...
+pub fn constraint_definition(lookup: &Lookup<'_>, table: &Table, constraint: &Constraint) -> String {
+    let by_index = |word: &str, index| {
+        let Some(index) = lookup.catalog.index(index) else { return String::new() };
+        let nulls = if index.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" };
+        let keys: Vec<i16> = index.keys.iter().map(|key| key.attnum).collect();
+        let mut text = format!("{word}{nulls} ({})", column_list(table, &keys));
+        if !index.include.is_empty() {
+            let _ = write!(text, " INCLUDE ({})", column_list(table, &index.include));
+        }
+        text
+    };
+    match &constraint.kind {
+        ConstraintKind::Check { expression, .. } => format!("CHECK ({expression})"),
+        ConstraintKind::NotNull { column } => format!("NOT NULL {}", column_list(table, &[*column])),
+        ConstraintKind::PrimaryKey { index } => by_index("PRIMARY KEY", *index),
+        ConstraintKind::Unique { index } => by_index("UNIQUE", *index),
+    }
+}
+
+fn column_list(table: &Table, columns: &[i16]) -> String {
+    let name = |&attnum: &i16| table.column_by_attnum(attnum).map_or("".into(), |column| quote_identifier(&column.name));
+    columns.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// A key column's name or expression; an expression that is not a plain call stands in parentheses.
+fn key_text(table: &Table, key: &IndexKey) -> String {
+    match &key.expression {
+        None => column_list(table, &[key.attnum]),
+        Some(expression) if is_call(expression) => expression.clone(),
+        Some(expression) => format!("({expression})"),
+    }
+}
+
+fn key_definition(lookup: &Lookup<'_>, table: &Table, key: &IndexKey) -> String {
+    let mut text = key_text(table, key);
+    let own_collation = match table.column_by_attnum(key.attnum) {
+        Some(column) if key.expression.is_none() => column.collation,
+        _ => lookup.type_by_oid(key.type_oid).map_or(helios_types::Oid::NONE, |row| row.collation),
+    };
+    if !key.collation.is_none()
+        && key.collation != own_collation
+        && let Some(collation) = facts::collations().by_oid(key.collation)
+    {
+        let _ = write!(text, " COLLATE {}", quote_identifier(collation.name));
+    }
+    let default = lookup.default_operator_class(facts::BTREE, key.type_oid).map(|class| class.oid);
+    if default != Some(key.opclass)
+        && let Some(class) = facts::operator_classes().by_oid(key.opclass)
+    {
+        let _ = write!(text, " {}", quote_identifier(class.name));
+    }
+    text.push_str(match (key.descending, key.nulls_first) {
+        (false, false) => "",
+        (false, true) => " NULLS FIRST",
+        (true, true) => " DESC",
+        (true, false) => " DESC NULLS LAST",
+    });
+    text
+}
+
+/// Whether SQL text is one function call: a name, and parentheses that close at the very end.
+fn is_call(text: &str) -> bool {
+    let Some(open) = text.find('(') else { return false };
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'"');
+    if open == 0 || !text[..open].bytes().all(name) {
+        return false;
+    }
+    let (mut depth, mut quoted) = (0usize, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'\'' => quoted = !quoted,
+            b'(' if !quoted => depth += 1,
+            b')' if !quoted => {
+                depth -= 1;
+                if depth == 0 {
+                    return at + 1 == text.len();
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
