@@ -49,6 +49,7 @@ fn ours(relation: Oid, without: &str) -> Vec<String> {
             match value {
                 Datum::Null => text.push_str("\\N"),
                 Datum::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
+                Datum::U32(value) => text.push_str(&value.to_string()),
                 value => output(column.type_oid, value, &Style::default(), &mut text),
             }
             text

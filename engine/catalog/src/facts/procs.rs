@@ -86,6 +86,8 @@ pub struct Proc {
     pub defaults: Box<[&'static str]>,
     /// `prosrc`: for internal functions the symbol that names the implementation.
     pub source: &'static str,
+    /// `probin`: the library of a C function.
+    pub library: Option<&'static str>,
     /// The body of an SQL-standard SQL function.
     pub sql_body: Option<&'static str>,
 }
@@ -170,6 +172,7 @@ pub fn procs() -> &'static Procs {
             arg_names: f.texts(),
             defaults: f.texts().unwrap_or_default(),
             source: f.text(),
+            library: f.optional(),
             sql_body: f.optional(),
         });
         Procs(Table::new(parsed, |row| row.oid, |row| row.name))

@@ -53,6 +53,8 @@ pub struct Relation {
     pub replica_identity: u8,
     /// `pg_relation_is_updatable(oid, false)`: bits 4 (UPDATE), 8 (INSERT), 16 (DELETE).
     pub updatable: i32,
+    /// `reloptions`, as `name=value`.
+    pub options: Option<Box<[&'static str]>>,
 }
 
 /// PostgreSQL's own relations.
@@ -95,6 +97,7 @@ pub fn relations() -> &'static Relations {
             has_rules: f.bool(),
             replica_identity: f.letter(),
             updatable: f.number(),
+            options: f.texts(),
         });
         Relations(Table::new(parsed, |row| row.oid, |row| row.name))
     })
@@ -118,6 +121,8 @@ pub struct Attribute {
     pub not_null: bool,
     pub has_default: bool,
     pub collation: Oid,
+    /// `pg_column_is_updatable(relation, number, false)`.
+    pub updatable: bool,
 }
 
 /// The columns of PostgreSQL's own relations.
@@ -156,6 +161,7 @@ pub fn attributes() -> &'static Attributes {
             not_null: f.bool(),
             has_default: f.bool(),
             collation: f.oid(),
+            updatable: f.bool(),
         }))
     })
 }

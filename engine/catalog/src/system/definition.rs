@@ -62,7 +62,8 @@ pub fn constraint_definition(lookup: &Lookup<'_>, table: &Table, constraint: &Co
 }
 
 fn column_list(table: &Table, columns: &[i16]) -> String {
-    let name = |&attnum: &i16| table.column_by_attnum(attnum).map_or("".into(), |column| quote_identifier(&column.name));
+    let name =
+        |&attnum: &i16| table.column_by_attnum(attnum).map_or("".into(), |column| quote_identifier(&column.name));
     columns.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 

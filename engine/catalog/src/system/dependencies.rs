@@ -4,10 +4,8 @@
 
 use helios_types::Oid;
 
-use super::relations::{
-    PG_ATTRDEF, PG_CLASS, PG_CONSTRAINT, PG_NAMESPACE, PG_REWRITE, attribute_default_oid, column_default, live_columns,
-    rule_oid,
-};
+use super::attributes::{attribute_default_oid, column_default, live_columns};
+use super::relations::{PG_ATTRDEF, PG_CLASS, PG_CONSTRAINT, PG_NAMESPACE, PG_REWRITE, rule_oid};
 use super::value::{Letter, row};
 use super::{Row, Source};
 use crate::model::{ConstraintKind, Table};
@@ -44,7 +42,11 @@ pub(super) fn pg_depend(source: &Source<'_>) -> Vec<Row> {
     let class = |oid: Oid| Place(PG_CLASS, oid, 0);
     let column = |table: Oid, attnum: i16| Place(PG_CLASS, table, i32::from(attnum));
     let mut rows = Vec::new();
-    for relation in catalog.tables().map(|t| (t.oid, t.row_type, t.schema)).chain(catalog.views().map(|v| (v.oid, v.row_type, v.schema))) {
+    for relation in catalog
+        .tables()
+        .map(|t| (t.oid, t.row_type, t.schema))
+        .chain(catalog.views().map(|v| (v.oid, v.row_type, v.schema)))
+    {
         let (oid, row_type, schema) = relation;
         rows.push(depends(Place(PG_TYPE, row_type, 0), class(oid), Dependency::Internal));
         rows.push(depends(Place(PG_TYPE, Oid(row_type.0 + 1), 0), Place(PG_TYPE, row_type, 0), Dependency::Internal));

@@ -88,12 +88,31 @@ pub(super) fn rows(source: &Source<'_>, name: &str) -> Option<Vec<Row>> {
         "sql_sizing" => sql_sizing(),
         "sql_implementation_info" => sql_implementation_info(),
         // Objects that HeliosDB does not have.
-        "_pg_foreign_data_wrappers" | "_pg_foreign_servers" | "_pg_foreign_table_columns" | "_pg_foreign_tables"
-        | "_pg_user_mappings" | "administrable_role_authorizations" | "attributes" | "check_constraint_routine_usage"
-        | "column_column_usage" | "column_options" | "foreign_data_wrapper_options" | "foreign_data_wrappers"
-        | "foreign_server_options" | "foreign_servers" | "foreign_table_options" | "foreign_tables"
-        | "referential_constraints" | "routine_column_usage" | "routine_sequence_usage" | "routine_table_usage"
-        | "transforms" | "triggered_update_columns" | "triggers" | "user_defined_types" | "user_mapping_options"
+        "_pg_foreign_data_wrappers"
+        | "_pg_foreign_servers"
+        | "_pg_foreign_table_columns"
+        | "_pg_foreign_tables"
+        | "_pg_user_mappings"
+        | "administrable_role_authorizations"
+        | "attributes"
+        | "check_constraint_routine_usage"
+        | "column_column_usage"
+        | "column_options"
+        | "foreign_data_wrapper_options"
+        | "foreign_data_wrappers"
+        | "foreign_server_options"
+        | "foreign_servers"
+        | "foreign_table_options"
+        | "foreign_tables"
+        | "referential_constraints"
+        | "routine_column_usage"
+        | "routine_sequence_usage"
+        | "routine_table_usage"
+        | "transforms"
+        | "triggered_update_columns"
+        | "triggers"
+        | "user_defined_types"
+        | "user_mapping_options"
         | "user_mappings" => Vec::new(),
         _ => return None,
     })
@@ -313,7 +332,7 @@ fn enabled_roles(source: &Source<'_>) -> Vec<Row> {
 }
 
 /// The text of a constraint for `pg_get_constraintdef`, by its OID.
-pub(super) fn definition_by_oid(lookup: &Lookup<'_>, oid: Oid) -> Option<String> {
+pub fn definition_by_oid(lookup: &Lookup<'_>, oid: Oid) -> Option<String> {
     if let Some(system) = facts::constraints().iter().find(|constraint| constraint.oid == oid) {
         return Some(system.definition.to_owned());
     }

@@ -21,6 +21,7 @@ struct Described<'a> {
     modifier: TypeMod,
     collation: Oid,
     not_null: bool,
+    updatable: bool,
     /// The user's descriptor.
     own: Option<&'a Column>,
 }
@@ -39,6 +40,7 @@ pub(super) fn columns(source: &Source<'_>) -> Vec<Row> {
                     modifier: column.typmod,
                     collation: column.collation,
                     not_null: column.not_null,
+                    updatable: !named.is_view,
                     own: Some(column),
                 };
                 rows.extend(column_row(source, &named, &described));
@@ -53,6 +55,7 @@ pub(super) fn columns(source: &Source<'_>) -> Vec<Row> {
                 modifier: column.modifier,
                 collation: column.collation,
                 not_null: column.not_null,
+                updatable: column.updatable,
                 own: None,
             };
             rows.extend(column_row(source, &named, &described));
@@ -131,7 +134,7 @@ fn column_row(source: &Source<'_>, named: &Named<'_>, column: &Described<'_>) ->
         yes_or_no(sequence.is_some_and(|sequence| sequence.cycle)),
         if generated.is_some() { "ALWAYS" } else { "NEVER" },
         generated,
-        yes_or_no(!named.is_view || named.updatable & 20 == 20),
+        yes_or_no(column.updatable),
     ])
 }
 

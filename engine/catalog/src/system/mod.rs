@@ -16,6 +16,7 @@
 //! Conventions: a `pg_node_tree` holds the expression's SQL text, which is what `pg_get_expr` returns. OIDs of objects
 //! that have none of their own (column defaults, view rules) are derived from their owner's.
 
+mod attributes;
 mod columns;
 mod definition;
 mod dependencies;
@@ -31,9 +32,10 @@ mod views;
 
 use helios_types::{Datum, Oid, PgError, Result};
 
+pub use attributes::attribute_default_oid;
 pub use columns::{SystemColumn, columns, hidden_columns};
 pub use definition::{constraint_definition, index_column_definition, index_definition};
-pub use relations::attribute_default_oid;
+pub use information_schema::definition_by_oid as constraint_definition_by_oid;
 
 use crate::CatalogSnapshot;
 use crate::facts::{self, PG_CATALOG};
@@ -114,8 +116,8 @@ pub fn rows(relation: Oid, catalog: &CatalogSnapshot, context: &dyn SystemContex
 fn pg_catalog(source: &Source<'_>, name: &str) -> Option<Vec<Row>> {
     Some(match name {
         "pg_class" => relations::pg_class(source),
-        "pg_attribute" => relations::pg_attribute(source),
-        "pg_attrdef" => relations::pg_attrdef(source),
+        "pg_attribute" => attributes::pg_attribute(source),
+        "pg_attrdef" => attributes::pg_attrdef(source),
         "pg_index" => relations::pg_index(source),
         "pg_constraint" => relations::pg_constraint(source),
         "pg_sequence" => relations::pg_sequence(source),
@@ -154,21 +156,64 @@ fn pg_catalog(source: &Source<'_>, name: &str) -> Option<Vec<Row>> {
         "pg_indexes" => views::pg_indexes(source),
         "pg_sequences" => views::pg_sequences(source),
         // Objects that HeliosDB does not have: as empty as they are in a PostgreSQL without any.
-        "pg_aios" | "pg_cursors" | "pg_db_role_setting" | "pg_default_acl" | "pg_enum" | "pg_event_trigger"
-        | "pg_extension" | "pg_available_extensions" | "pg_available_extension_versions" | "pg_foreign_data_wrapper"
-        | "pg_foreign_server" | "pg_foreign_table" | "pg_ident_file_mappings" | "pg_inherits" | "pg_largeobject"
-        | "pg_largeobject_metadata" | "pg_matviews" | "pg_parameter_acl" | "pg_partitioned_table" | "pg_policies"
-        | "pg_policy" | "pg_prepared_statements" | "pg_prepared_xacts" | "pg_publication"
-        | "pg_publication_namespace" | "pg_publication_rel" | "pg_publication_tables" | "pg_replication_origin"
-        | "pg_replication_origin_status" | "pg_replication_slots" | "pg_rules" | "pg_seclabel" | "pg_seclabels"
-        | "pg_shdepend" | "pg_shseclabel" | "pg_statistic_ext" | "pg_statistic_ext_data" | "pg_stats_ext"
-        | "pg_stats_ext_exprs" | "pg_stat_progress_analyze" | "pg_stat_progress_basebackup"
-        | "pg_stat_progress_cluster" | "pg_stat_progress_copy" | "pg_stat_progress_create_index"
-        | "pg_stat_progress_vacuum" | "pg_stat_replication" | "pg_stat_replication_slots" | "pg_stat_subscription"
-        | "pg_stat_subscription_stats" | "pg_stat_user_functions" | "pg_stat_wal_receiver"
-        | "pg_stat_xact_user_functions" | "pg_subscription" | "pg_subscription_rel" | "pg_transform" | "pg_trigger"
-        | "pg_user_mapping" | "pg_user_mappings" => Vec::new(),
+        "pg_aios"
+        | "pg_cursors"
+        | "pg_db_role_setting"
+        | "pg_default_acl"
+        | "pg_enum"
+        | "pg_event_trigger"
+        | "pg_extension"
+        | "pg_available_extensions"
+        | "pg_available_extension_versions"
+        | "pg_foreign_data_wrapper"
+        | "pg_foreign_server"
+        | "pg_foreign_table"
+        | "pg_ident_file_mappings"
+        | "pg_inherits"
+        | "pg_largeobject"
+        | "pg_largeobject_metadata"
+        | "pg_matviews"
+        | "pg_parameter_acl"
+        | "pg_partitioned_table"
+        | "pg_policies"
+        | "pg_policy"
+        | "pg_prepared_statements"
+        | "pg_prepared_xacts"
+        | "pg_publication"
+        | "pg_publication_namespace"
+        | "pg_publication_rel"
+        | "pg_publication_tables"
+        | "pg_replication_origin"
+        | "pg_replication_origin_status"
+        | "pg_replication_slots"
+        | "pg_rules"
+        | "pg_seclabel"
+        | "pg_seclabels"
+        | "pg_shdepend"
+        | "pg_shseclabel"
+        | "pg_statistic_ext"
+        | "pg_statistic_ext_data"
+        | "pg_stats_ext"
+        | "pg_stats_ext_exprs"
+        | "pg_stat_progress_analyze"
+        | "pg_stat_progress_basebackup"
+        | "pg_stat_progress_cluster"
+        | "pg_stat_progress_copy"
+        | "pg_stat_progress_create_index"
+        | "pg_stat_progress_vacuum"
+        | "pg_stat_replication"
+        | "pg_stat_replication_slots"
+        | "pg_stat_subscription"
+        | "pg_stat_subscription_stats"
+        | "pg_stat_user_functions"
+        | "pg_stat_wal_receiver"
+        | "pg_stat_xact_user_functions"
+        | "pg_subscription"
+        | "pg_subscription_rel"
+        | "pg_transform"
+        | "pg_trigger"
+        | "pg_user_mapping"
+        | "pg_user_mappings" => Vec::new(),
         _ => return None,
     })
 }
-

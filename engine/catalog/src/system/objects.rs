@@ -157,7 +157,8 @@ pub(super) fn pg_database(source: &Source<'_>) -> Vec<Row> {
             "C",
             "C.UTF-8",
             Null,
-            "1",
+            // template0 may be copied under any version of the collation.
+            (database.name != "template0").then_some("1"),
             Null,
             Null,
         ]
@@ -197,7 +198,16 @@ pub(super) fn text_search(name: &str) -> Vec<Row> {
     match name {
         "pg_ts_parser" => {
             let one = |f: &[Option<&'static str>]| {
-                row![number(f[0]), f[1], number(f[2]), number(f[3]), number(f[4]), number(f[5]), number(f[6]), number(f[7])]
+                row![
+                    number(f[0]),
+                    f[1],
+                    number(f[2]),
+                    number(f[3]),
+                    number(f[4]),
+                    number(f[5]),
+                    number(f[6]),
+                    number(f[7])
+                ]
             };
             facts::ts_parsers().iter().map(|fields| one(fields)).collect()
         }
@@ -206,9 +216,8 @@ pub(super) fn text_search(name: &str) -> Vec<Row> {
             facts::ts_templates().iter().map(|fields| one(fields)).collect()
         }
         "pg_ts_dict" => {
-            let one = |f: &[Option<&'static str>]| {
-                row![number(f[0]), f[1], number(f[2]), POSTGRES_ROLE, number(f[3]), f[4]]
-            };
+            let one =
+                |f: &[Option<&'static str>]| row![number(f[0]), f[1], number(f[2]), POSTGRES_ROLE, number(f[3]), f[4]];
             facts::ts_dictionaries().iter().map(|fields| one(fields)).collect()
         }
         "pg_ts_config" => {

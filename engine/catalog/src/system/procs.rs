@@ -45,7 +45,7 @@ fn proc_row(p: &facts::Proc) -> Row {
         (!p.defaults.is_empty()).then(|| p.defaults.join(", ")),
         Null,
         p.source,
-        Null,
+        p.library,
         p.sql_body,
         Null,
         Datum::Null,

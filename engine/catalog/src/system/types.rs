@@ -58,7 +58,8 @@ pub(super) fn pg_type(source: &Source<'_>) -> Vec<Row> {
 }
 
 pub(super) fn pg_range() -> Vec<Row> {
-    let one = |r: &facts::Range| row![r.range, r.subtype, r.multirange, r.collation, r.opclass, r.canonical, r.difference];
+    let one =
+        |r: &facts::Range| row![r.range, r.subtype, r.multirange, r.collation, r.opclass, r.canonical, r.difference];
     facts::ranges().iter().map(one).collect()
 }
 

@@ -40,7 +40,13 @@ pub(super) fn pg_views(source: &Source<'_>) -> Vec<Row> {
 pub(super) fn pg_indexes(source: &Source<'_>) -> Vec<Row> {
     let system = facts::indexes().iter().filter_map(|index| {
         let (own, of) = (facts::relations().by_oid(index.index)?, facts::relations().by_oid(index.relation)?);
-        Some(row![source.schema_name(of.namespace), of.name, own.name, tablespace(own), system_definition(source, index)])
+        Some(row![
+            source.schema_name(of.namespace),
+            of.name,
+            own.name,
+            tablespace(own),
+            system_definition(source, index)
+        ])
     });
     let users = source.catalog.indexes().filter_map(|index| {
         let table = source.catalog.table(index.table)?;
