@@ -243,6 +243,7 @@ recorded! {
     scalars,
     arrays,
     dates,
+    date_functions,
     intervals,
     numerics,
     numeric_functions,

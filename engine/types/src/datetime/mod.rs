@@ -17,24 +17,35 @@
 //!
 //! Zones come from the bundled tz database through `jiff`; see [`TimeZone`].
 
+mod arithmetic;
 mod civil;
 mod decode;
 mod decode_time;
 mod encode;
+mod extract;
 mod input;
 mod interval_arithmetic;
 mod interval_input;
 mod interval_iso;
 mod interval_output;
+mod make;
 mod tokens;
+mod truncate;
 mod zone;
 
+pub use arithmetic::*;
 pub use civil::*;
 pub use encode::{write_date, write_time, write_timestamp, write_timestamptz, write_timetz};
+pub use extract::{
+    Field, date_part_interval, date_part_time, date_part_timestamp, date_part_timestamptz, date_part_timetz,
+    extract_date, extract_interval, extract_time, extract_timestamp, extract_timestamptz, extract_timetz,
+};
 pub use input::{parse_date, parse_time, parse_timestamp, parse_timestamptz, parse_timetz};
 pub use interval_arithmetic::*;
 pub use interval_input::parse_interval;
 pub use interval_output::write_interval;
+pub use make::*;
+pub use truncate::*;
 pub use zone::{TimeZone, ZoneOffset, ZoneSpec};
 
 use crate::{Interval, PgError, SqlState};

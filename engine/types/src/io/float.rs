@@ -379,7 +379,7 @@ fn write_notation(digits: &[u8], exponent: i32, limit: i32, out: &mut Vec<u8>) {
 }
 
 /// C's `%.{digits}g`.
-fn write_general(value: f64, digits: usize, out: &mut Vec<u8>) {
+pub(crate) fn write_general(value: f64, digits: usize, out: &mut Vec<u8>) {
     let text = format!("{:.*e}", digits - 1, value.abs());
     let (significant, exponent) = digits_of(&text);
     if value.is_sign_negative() {

@@ -36,6 +36,7 @@ pub(crate) use binary::Reader;
 pub use binary::{checked_text, receive, receive_record, send, send_column};
 pub use boolean::parse_word as parse_boolean_word;
 pub use bytea::parse_hex;
+pub(crate) use float::write_general;
 pub(crate) use integer::{write_i64, write_padded, write_u64};
 pub use output::{output, output_column, write};
 pub use string::{NAME_BYTES_MAX, char_byte, char_text, truncate_name};

@@ -1,5 +1,7 @@
 //! The functions that recorded cases may call, by the names that PostgreSQL gives them.
 
+mod datetime;
+
 use helios_types::io::Style;
 use helios_types::{Datum, Numeric, Oid, Result, oid};
 
@@ -26,7 +28,9 @@ fn long(datum: &Datum) -> i64 {
 
 /// Calls a function.
 pub(crate) fn call(name: &str, types: &[&str], arguments: &[Datum], style: &Style) -> Result<(Oid, Datum)> {
-    let _ = style;
+    if let Some(result) = datetime::call(name, types, arguments, style) {
+        return result;
+    }
     let of_numeric = |value: Numeric| Ok((oid::NUMERIC, Datum::Numeric(value)));
     let n = |index: usize| numeric(&arguments[index]);
     match name {
