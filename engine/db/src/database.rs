@@ -12,23 +12,15 @@ use helios_storage::{Direction, KeyRange, RecoveryReport, Storage, Value};
 use helios_txn::{CommitOptions, TransactionOptions, Transactions};
 use helios_types::{PgError, Result};
 
-use crate::activity::Activity;
+use helios_sql::execute::CancelReason;
+
+use crate::activity::{Activity, ActivityReport};
 use crate::config::Config;
-use crate::connection::Connection;
 use crate::session::{Session, SessionOptions};
 
 /// An open database. Cheap to clone; it closes when the last handle, session and connection are gone, or by
 /// [`Database::close`].
 ///
-/// ```
-/// let database = heliosdb::Database::open(":memory:")?;
-/// let connection = database.connect()?;
-/// connection.execute("CREATE TABLE greeting (id int PRIMARY KEY, text text)", &[])?;
-/// connection.execute("INSERT INTO greeting VALUES ($1, $2)", &[&1, &"hello"])?;
-/// let text: String = connection.query_one("SELECT text FROM greeting WHERE id = $1", &[&1])?.get(0)?;
-/// assert_eq!(text, "hello");
-/// # Ok::<(), heliosdb::Error>(())
-/// ```
 #[derive(Clone)]
 pub struct Database {
     pub(crate) inner: Arc<Inner>,
@@ -94,15 +86,6 @@ impl Database {
         Ok(database)
     }
 
-    /// A connection to the database `postgres` as its superuser.
-    ///
-    /// # Errors
-    ///
-    /// When too many are connected.
-    pub fn connect(&self) -> Result<Connection> {
-        Ok(Connection::new(self.session(SessionOptions::default())?))
-    }
-
     /// A session: what a connection or a server's client drives.
     ///
     /// # Errors
@@ -158,6 +141,38 @@ impl Database {
     pub(crate) fn publish(inner: &Inner, changes: &[Change]) {
         let mut catalog = inner.catalog.write();
         *catalog = catalog.apply(changes);
+    }
+
+    /// Ends the statement that the session with this key runs, as a cancel request asks. Whether there is such a
+    /// session is not told.
+    pub fn cancel(&self, pid: i32, secret: i32) {
+        let session = self.inner.sessions.lock().get(&pid).cloned();
+        if let Some(session) = session.filter(|session| session.secret() == secret) {
+            session.cancel(CancelReason::UserRequest);
+        }
+    }
+
+    /// Everybody who is connected, by pid.
+    pub fn activities(&self) -> Vec<ActivityReport> {
+        self.inner.sessions.lock().values().map(|session| session.report()).collect()
+    }
+
+    /// What a role's password is checked against (`SCRAM-SHA-256$...`); `None` when it has none, or there is no such
+    /// role.
+    pub fn role_verifier(&self, name: &str) -> Option<String> {
+        self.catalog().role_by_name(name)?.verifier.clone()
+    }
+
+    pub(crate) fn register(&self, activity: &Arc<Activity>) {
+        self.inner.sessions.lock().insert(activity.pid(), activity.clone());
+    }
+
+    pub(crate) fn unregister(&self, pid: i32) {
+        self.inner.sessions.lock().remove(&pid);
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.inner.config
     }
 
     pub(crate) fn next_pid(&self) -> i32 {

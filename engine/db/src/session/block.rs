@@ -11,7 +11,6 @@
 use std::sync::Arc;
 
 use helios_catalog::CatalogSnapshot;
-use helios_env::Timestamp;
 use helios_sql::ddl::{CatalogEdit, EditMark};
 use helios_storage::Durability;
 use helios_txn::{CommitOptions, IsolationLevel, SavepointId, Transaction, TransactionOptions};
@@ -35,7 +34,6 @@ pub(crate) struct Active {
     pub(crate) transaction: Arc<Transaction>,
     pub(crate) catalog: CatalogEdit,
     pub(crate) read_only: bool,
-    pub(crate) started: Timestamp,
     /// Whether a statement has taken a snapshot: the isolation level is settled.
     pub(crate) settled: bool,
     savepoints: Vec<Savepoint>,
@@ -57,16 +55,29 @@ pub(crate) struct Modes {
 
 impl Active {
     pub(crate) fn begin(database: &Database, modes: Modes, options: TransactionOptions) -> Active {
-        let transaction =
-            database.transactions().begin(TransactionOptions { isolation: modes.isolation, ..options });
+        let transaction = database.transactions().begin(TransactionOptions { isolation: modes.isolation, ..options });
         Active {
             transaction: Arc::new(transaction),
             catalog: CatalogEdit::new(&database.catalog()),
             read_only: modes.read_only,
-            started: database.env().clock.wall(),
             settled: false,
             savepoints: Vec::new(),
         }
+    }
+
+    /// How many savepoints there are.
+    pub(crate) fn depth(&self) -> usize {
+        self.savepoints.len()
+    }
+
+    /// An error: undoes everything since the innermost savepoint, or everything, and lets go of the locks taken since.
+    /// How many savepoints there are.
+    pub(crate) fn fail(&mut self) -> usize {
+        match self.savepoints.last() {
+            Some(innermost) => self.transaction.rollback_to(innermost.id),
+            None => self.transaction.rollback(),
+        }
+        self.savepoints.len()
     }
 
     /// Establishes a savepoint.
@@ -110,9 +121,8 @@ impl Active {
         let inner: Arc<Inner> = database.inner.clone();
         let changes = outcome.changes;
         let catalog_version = database.catalog().version() + u64::from(!changes.is_empty());
-        let publish = (!changes.is_empty()).then(|| -> Box<dyn FnOnce() + Send> {
-            Box::new(move || Database::publish(&inner, &changes))
-        });
+        let publish = (!changes.is_empty())
+            .then(|| -> Box<dyn FnOnce() + Send> { Box::new(move || Database::publish(&inner, &changes)) });
         let options = CommitOptions {
             durability,
             catalog_version,

@@ -5,18 +5,12 @@ use helios_sql::parse::{Notice, Severity};
 use helios_txn::IsolationLevel;
 use helios_types::{PgError, Result, SqlState};
 
-use super::block::{Active, Modes};
+use super::block::Modes;
+use super::source::notice;
 use super::{Block, Session};
 
 fn warning(code: SqlState, message: &str) -> Notice {
-    Notice {
-        severity: Severity::Warning,
-        code,
-        message: message.to_owned(),
-        detail: None,
-        hint: None,
-        position: None,
-    }
+    notice(Severity::Warning, code, message)
 }
 
 /// The text of a transaction mode's value.
@@ -35,13 +29,22 @@ fn mode_text(option: &pb::DefElem) -> Option<String> {
     }
 }
 
+/// As PostgreSQL spells an isolation level.
+pub(super) fn isolation_name(level: IsolationLevel) -> &'static str {
+    match level {
+        IsolationLevel::ReadCommitted => "read committed",
+        IsolationLevel::RepeatableRead => "repeatable read",
+    }
+}
+
 /// The isolation level of that name.
 pub(crate) fn isolation_level(name: &str) -> Result<IsolationLevel> {
     match name {
         "read committed" | "read uncommitted" => Ok(IsolationLevel::ReadCommitted),
         "repeatable read" => Ok(IsolationLevel::RepeatableRead),
-        "serializable" => Err(PgError::unsupported("isolation level SERIALIZABLE")
-            .with_hint("Use REPEATABLE READ, and lock the rows that a decision depends on with SELECT ... FOR UPDATE.")),
+        "serializable" => Err(PgError::unsupported("isolation level SERIALIZABLE").with_hint(
+            "Use REPEATABLE READ, and lock the rows that a decision depends on with SELECT ... FOR UPDATE.",
+        )),
         other => Err(PgError::new(
             SqlState::INVALID_PARAMETER_VALUE,
             format!("invalid value for parameter \"transaction_isolation\": \"{other}\""),
@@ -77,24 +80,29 @@ impl Session {
     pub(super) fn set_transaction(&mut self, options: &[pb::Node], session: bool) -> Result<()> {
         if session {
             let modes = self.modes(options, self.default_modes()?)?;
-            let isolation = match modes.isolation {
-                IsolationLevel::ReadCommitted => "read committed",
-                IsolationLevel::RepeatableRead => "repeatable read",
-            };
+            let isolation = isolation_name(modes.isolation);
             let scope = crate::settings::SetScope::Session;
             self.settings.set("default_transaction_isolation", isolation, scope)?;
             let read_only = if modes.read_only { "on" } else { "off" };
-            return self.settings.set("default_transaction_read_only", read_only, scope);
+            self.settings.set("default_transaction_read_only", read_only, scope)?;
+            self.settings_changed();
+            return Ok(());
         }
         if !matches!(self.block, Block::InBlock) {
-            self.notices.push(warning(
-                SqlState::NO_ACTIVE_SQL_TRANSACTION,
-                "SET TRANSACTION can only be used in transaction blocks",
-            ));
+            self.warn_no_block("SET TRANSACTION can only be used in transaction blocks");
         }
-        let Some(active) = &self.active else { return Ok(()) };
-        let current = Modes { isolation: active.transaction.isolation(), read_only: active.read_only };
+        let Some(current) = self.current_modes() else { return Ok(()) };
         let modes = self.modes(options, current)?;
+        self.change_modes(current, modes)
+    }
+
+    fn current_modes(&self) -> Option<Modes> {
+        let active = self.active.as_ref()?;
+        Some(Modes { isolation: active.transaction.isolation(), read_only: active.read_only })
+    }
+
+    fn change_modes(&mut self, current: Modes, modes: Modes) -> Result<()> {
+        let Some(active) = &mut self.active else { return Ok(()) };
         if active.settled && modes.isolation != current.isolation {
             return Err(PgError::new(
                 SqlState::ACTIVE_SQL_TRANSACTION,
@@ -108,13 +116,30 @@ impl Session {
             ));
         }
         if modes.isolation == current.isolation {
-            if let Some(active) = &mut self.active {
-                active.read_only = modes.read_only;
-            }
+            active.read_only = modes.read_only;
+        } else if active.depth() > 0 {
+            return Err(PgError::new(
+                SqlState::ACTIVE_SQL_TRANSACTION,
+                "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction",
+            ));
         } else {
-            self.active = Some(Active::begin(&self.database, modes, self.transaction_options()));
+            self.begin(modes);
         }
         Ok(())
+    }
+
+    /// `SET transaction_isolation`.
+    pub(super) fn change_isolation(&mut self, value: &str) -> Result<()> {
+        let isolation = isolation_level(&value.to_ascii_lowercase())?;
+        let current = self.current_modes();
+        current.map_or(Ok(()), |current| self.change_modes(current, Modes { isolation, ..current }))
+    }
+
+    /// `SET transaction_read_only`.
+    pub(super) fn change_read_only(&mut self, value: &str) -> Result<()> {
+        let read_only = crate::settings::boolean("transaction_read_only", value)?;
+        let current = self.current_modes();
+        current.map_or(Ok(()), |current| self.change_modes(current, Modes { read_only, ..current }))
     }
 
     /// Runs a transaction control statement; its command tag.
@@ -130,11 +155,13 @@ impl Session {
                 }
                 let modes = self.modes(&statement.options, self.default_modes()?)?;
                 // An implicit transaction that has done something already goes on as the block's.
-                let fresh = self.active.as_ref().is_none_or(|active| !active.settled && !active.transaction.has_writes());
+                let fresh =
+                    self.active.as_ref().is_none_or(|active| !active.settled && !active.transaction.has_writes());
                 if fresh {
-                    self.active = Some(Active::begin(&self.database, modes, self.transaction_options()));
-                } else if let Some(active) = &mut self.active {
-                    active.read_only = modes.read_only;
+                    self.begin(modes);
+                } else if let Some(current) = self.current_modes() {
+                    let asked = self.modes(&statement.options, current)?;
+                    self.change_modes(current, asked)?;
                 }
                 self.block = Block::InBlock;
                 Ok(tag)
@@ -168,9 +195,10 @@ impl Session {
                 self.require_block("ROLLBACK TO SAVEPOINT")?;
                 let newest = self.database.catalog();
                 if let Some(active) = &mut self.active {
-                    self.portals.clear();
                     let depth = active.rollback_to(&statement.savepoint_name, &newest)?;
+                    self.portals.retain(|_, portal| portal.depth() <= depth);
                     self.settings.rollback_to(depth);
+                    self.settings_changed();
                     self.block = Block::InBlock;
                 }
                 Ok("ROLLBACK")
@@ -211,13 +239,12 @@ impl Session {
     }
 
     fn chained_modes(&self, chain: bool) -> Option<Modes> {
-        let active = self.active.as_ref().filter(|_| chain)?;
-        Some(Modes { isolation: active.transaction.isolation(), read_only: active.read_only })
+        self.current_modes().filter(|_| chain)
     }
 
     fn chain(&mut self, modes: Option<Modes>) {
         if let Some(modes) = modes {
-            self.active = Some(Active::begin(&self.database, modes, self.transaction_options()));
+            self.begin(modes);
             self.block = Block::InBlock;
         }
     }
@@ -226,9 +253,6 @@ impl Session {
         if matches!(self.block, Block::InBlock | Block::Failed) {
             return Ok(());
         }
-        Err(PgError::new(
-            SqlState::NO_ACTIVE_SQL_TRANSACTION,
-            format!("{what} can only be used in transaction blocks"),
-        ))
+        Err(PgError::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, format!("{what} can only be used in transaction blocks")))
     }
 }

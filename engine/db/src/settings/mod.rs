@@ -148,11 +148,6 @@ impl Settings {
         &self.effective
     }
 
-    /// The schemas of `search_path`, unquoted, `"$user"` as it is.
-    pub fn search_path(&self) -> Vec<String> {
-        value::split_identifiers(self.get("search_path").unwrap_or_default()).unwrap_or_default()
-    }
-
     /// Whether `name` is a setting at all.
     pub fn knows(&self, name: &str) -> bool {
         self.effective.contains_key(&name.to_ascii_lowercase())
@@ -178,7 +173,11 @@ impl Settings {
             return Err(unrecognized(name));
         };
         self.check_settable(&key)?;
-        let canonical = value::canonical(fact, &key, value)?;
+        let canonical = match key.as_str() {
+            "datestyle" => value::date_style(value, self.get("datestyle").unwrap_or("ISO, MDY"))
+                .ok_or_else(|| value::invalid(fact, value))?,
+            _ => value::canonical(fact, &key, value)?,
+        };
         match policy::of(&key, fact) {
             Policy::Honoured | Policy::NoEffect => Ok((key, canonical)),
             Policy::Only(allowed) if allowed.contains(&canonical.as_str()) => Ok((key, canonical)),
@@ -251,6 +250,14 @@ const REPORTED: [&str; 15] = [
     "server_version",
     "server_encoding",
 ];
+
+/// A boolean as SET takes it.
+pub(crate) fn boolean(name: &str, value: &str) -> Result<bool> {
+    value::parse_bool(value).ok_or_else(|| {
+        let message = format!("parameter \"{name}\" requires a Boolean value");
+        PgError::new(SqlState::INVALID_PARAMETER_VALUE, message)
+    })
+}
 
 fn definition(key: &str) -> Option<&'static facts::Setting> {
     facts::setting(key)

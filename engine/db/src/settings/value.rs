@@ -1,11 +1,12 @@
 //! Reading and printing the values of settings.
 
 use helios_catalog::facts::Setting;
+use helios_catalog::model::parse_identifier_list;
+use helios_types::datetime::TimeZone;
 use helios_types::{PgError, Result, SqlState};
 
 /// Units of memory in bytes and of time in microseconds.
-const MEMORY_UNITS: [(&str, i64); 5] =
-    [("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10), ("B", 1)];
+const MEMORY_UNITS: [(&str, i64); 5] = [("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10), ("B", 1)];
 const TIME_UNITS: [(&str, i64); 6] =
     [("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1_000), ("us", 1)];
 
@@ -29,7 +30,7 @@ pub(super) fn canonical(fact: &Setting, key: &str, value: &str) -> Result<String
 }
 
 /// PostgreSQL's `parse_bool`: any unique prefix of true, false, yes, no; on, of(f), 1, 0.
-fn parse_bool(value: &str) -> Option<bool> {
+pub(super) fn parse_bool(value: &str) -> Option<bool> {
     let value = value.to_ascii_lowercase();
     let is_prefix = |word: &str, least: usize| value.len() >= least && word.starts_with(value.as_str());
     if is_prefix("true", 1) || is_prefix("yes", 1) || value == "on" || value == "1" {
@@ -38,7 +39,7 @@ fn parse_bool(value: &str) -> Option<bool> {
     (is_prefix("false", 1) || is_prefix("no", 1) || is_prefix("off", 2) || value == "0").then_some(false)
 }
 
-fn invalid(fact: &Setting, value: &str) -> PgError {
+pub(super) fn invalid(fact: &Setting, value: &str) -> PgError {
     PgError::new(
         SqlState::INVALID_PARAMETER_VALUE,
         format!("invalid value for parameter \"{}\": \"{value}\"", fact.name),
@@ -57,7 +58,8 @@ fn units(fact: &Setting) -> Option<(&'static [(&'static str, i64)], i64, &'stati
 
 fn number_with_unit(fact: &Setting, value: &str) -> Result<f64> {
     let value = value.trim();
-    let end = value.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e' | 'E'))).unwrap_or(value.len());
+    let end =
+        value.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e' | 'E'))).unwrap_or(value.len());
     let (number, unit) = value.split_at(end);
     let number: f64 = number.parse().map_err(|_| invalid(fact, value))?;
     let unit = unit.trim();
@@ -70,10 +72,7 @@ fn number_with_unit(fact: &Setting, value: &str) -> Result<f64> {
     } else {
         "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\"."
     };
-    let (_, size) = known
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .ok_or_else(|| invalid(fact, value).with_hint(hint))?;
+    let (_, size) = known.iter().find(|(name, _)| *name == unit).ok_or_else(|| invalid(fact, value).with_hint(hint))?;
     #[allow(clippy::cast_precision_loss)]
     Ok(number * (*size as f64) / (base as f64))
 }
@@ -138,25 +137,22 @@ fn enumerated(fact: &Setting, key: &str, value: &str) -> Result<String> {
 
 fn string(fact: &Setting, key: &str, value: &str) -> Result<String> {
     match key {
-        "datestyle" => helios_types::Style::parse_date_style(value).ok_or_else(|| invalid(fact, value)),
         "timezone" | "log_timezone" => {
-            helios_types::TimeZone::from_setting(value).map(|zone| zone.name().to_owned()).ok_or_else(|| invalid(fact, value))
+            time_zone(value).map(|zone| zone.name().to_owned()).ok_or_else(|| invalid(fact, value))
         }
         "client_encoding" => {
             let squeezed: String =
                 value.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
             match squeezed.as_str() {
                 "utf8" | "unicode" => Ok("UTF8".into()),
-                "sqlascii" | "latin1" | "iso88591" | "win1252" | "windows1252" | "euckr" | "eucjp" | "sjis" | "big5"
-                | "gbk" | "koi8r" | "win1251" => Ok(value.to_ascii_uppercase()),
+                "sqlascii" | "latin1" | "iso88591" | "win1252" | "windows1252" | "euckr" | "eucjp" | "sjis"
+                | "big5" | "gbk" | "koi8r" | "win1251" => Ok(value.to_ascii_uppercase()),
                 _ => Err(invalid(fact, value)),
             }
         }
-        "search_path" => {
-            split_identifiers(value)
-                .ok_or_else(|| invalid(fact, value).with_detail("List syntax is invalid."))
-                .map(|_| value.to_owned())
-        }
+        "search_path" => parse_identifier_list(value)
+            .ok_or_else(|| invalid(fact, value).with_detail("List syntax is invalid."))
+            .map(|_| value.to_owned()),
         "application_name" => {
             let clean: String = value.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect();
             Ok(clean.chars().take(63).collect())
@@ -181,42 +177,57 @@ pub(super) fn display(fact: &Setting, value: &str) -> String {
     value.to_owned()
 }
 
-/// `a, "B c", d` as its identifiers, folded to lower case where unquoted; `None` where the list is malformed.
-pub(super) fn split_identifiers(list: &str) -> Option<Vec<String>> {
-    let mut names = Vec::new();
-    let mut rest = list.trim_start();
-    if rest.is_empty() {
-        return Some(names);
+/// What SET TIME ZONE may say: a name, a POSIX string, hours east of UTC, or an interval.
+fn time_zone(value: &str) -> Option<TimeZone> {
+    if let Some(literal) = value.strip_prefix("INTERVAL ") {
+        let literal = literal.trim().trim_matches('\'');
+        let style = helios_types::io::Style::default();
+        let context = helios_types::io::InputContext::new(&style, 0);
+        let interval = helios_types::datetime::parse_interval(literal, -1, &context).ok()?;
+        let seconds = i32::try_from(interval.micros / 1_000_000).ok()?;
+        return (interval.months == 0 && interval.days == 0).then(|| TimeZone::fixed(seconds));
     }
-    loop {
-        if let Some(quoted) = rest.strip_prefix('"') {
-            let mut name = String::new();
-            let mut chars = quoted.char_indices().peekable();
-            let end = loop {
-                match chars.next()? {
-                    (_, '"') if chars.peek().is_some_and(|(_, c)| *c == '"') => {
-                        chars.next();
-                        name.push('"');
-                    }
-                    (at, '"') => break at + 1,
-                    (_, c) => name.push(c),
-                }
-            };
-            names.push(name);
-            rest = quoted[end..].trim_start();
-        } else {
-            let end = rest.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(rest.len());
-            if end == 0 {
+    if let Ok(hours) = value.trim().parse::<f64>() {
+        #[allow(clippy::cast_possible_truncation)]
+        return (hours.abs() <= 168.0).then(|| TimeZone::fixed((hours * 3600.0) as i32));
+    }
+    TimeZone::named(value)
+}
+
+/// DateStyle: its words in any order; what is not said stays as it is in `current`.
+pub(super) fn date_style(value: &str, current: &str) -> Option<String> {
+    let mut words = current.split(", ");
+    let (mut style, mut order) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let (mut has_style, mut has_order) = (false, false);
+    for word in parse_identifier_list(value)? {
+        let (new_style, new_order) = match word.as_str() {
+            "iso" => (Some("ISO"), None),
+            "sql" => (Some("SQL"), None),
+            "german" => (Some("German"), (!has_order).then_some("DMY")),
+            word if word.starts_with("postgres") => (Some("Postgres"), None),
+            "ymd" => (None, Some("YMD")),
+            "dmy" => (None, Some("DMY")),
+            word if word.starts_with("euro") => (None, Some("DMY")),
+            "mdy" | "us" => (None, Some("MDY")),
+            word if word.starts_with("noneuro") => (None, Some("MDY")),
+            "default" => (Some("ISO"), Some("MDY")),
+            _ => return None,
+        };
+        if let Some(new) = new_style {
+            if has_style && style != new {
                 return None;
             }
-            names.push(rest[..end].to_lowercase());
-            rest = rest[end..].trim_start();
+            (style, has_style) = (new.to_owned(), true);
         }
-        if rest.is_empty() {
-            return Some(names);
+        if let Some(new) = new_order {
+            if has_order && order != new {
+                return None;
+            }
+            order = new.to_owned();
+            has_order |= new_style.is_none();
         }
-        rest = rest.strip_prefix(',')?.trim_start();
     }
+    Some(format!("{style}, {order}"))
 }
 
 /// `class.name`: a setting that an extension might own; anyone may make one.
@@ -234,12 +245,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identifier_lists() {
-        assert_eq!(split_identifiers("\"$user\", public"), Some(vec!["$user".into(), "public".into()]));
-        assert_eq!(split_identifiers("A,\"b\"\"c\""), Some(vec!["a".into(), "b\"c".into()]));
-        assert_eq!(split_identifiers(""), Some(vec![]));
-        assert_eq!(split_identifiers("a,,b"), None);
-        assert_eq!(split_identifiers("\"open"), None);
+    fn date_styles() {
+        assert_eq!(date_style("sql", "ISO, MDY").as_deref(), Some("SQL, MDY"));
+        assert_eq!(date_style("German", "ISO, MDY").as_deref(), Some("German, DMY"));
+        assert_eq!(date_style("dmy, Postgres", "ISO, MDY").as_deref(), Some("Postgres, DMY"));
+        assert_eq!(date_style("iso, sql", "ISO, MDY"), None);
+        assert_eq!(date_style("nonsense", "ISO, MDY"), None);
     }
 
     #[test]
