@@ -12,6 +12,7 @@
 //! * [`execute`] runs a plan inside a transaction.
 //! * [`functions`] binds PostgreSQL's builtins, by their `prosrc` symbols, to implementations.
 
+pub mod analyze;
 pub mod ddl;
 pub mod execute;
 pub mod expr;
