@@ -19,6 +19,7 @@ pub mod expr;
 pub mod functions;
 pub mod parse;
 pub mod plan;
+pub mod planner;
 pub mod query;
 pub mod session;
 pub mod table;

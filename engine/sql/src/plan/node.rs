@@ -511,10 +511,10 @@ pub enum WindowKind {
     Builtin(&'static str),
 }
 
-impl PlanNode {
+impl NodeKind {
     /// The nodes directly below.
     pub fn children(&self) -> Vec<&Arc<PlanNode>> {
-        match &self.kind {
+        match self {
             NodeKind::Result
             | NodeKind::Empty
             | NodeKind::Values(_)
@@ -543,6 +543,13 @@ impl PlanNode {
             NodeKind::SetOp { left, right, .. } => vec![left, right],
             NodeKind::Append { inputs } => inputs.iter().collect(),
         }
+    }
+}
+
+impl PlanNode {
+    /// The nodes directly below.
+    pub fn children(&self) -> Vec<&Arc<PlanNode>> {
+        self.kind.children()
     }
 
     /// Types of the columns.
