@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use helios_env::{Clock, Rng, Timestamp};
+use helios_env::sync::Mutex;
+use helios_env::{Clock, Rng, SplitMix64, Timestamp};
 use helios_types::Oid;
 use helios_types::datetime::{DateOrder, DateStyle, IntervalStyle, TimeZone};
 use helios_types::io::{ByteaOutput, Style};
@@ -33,8 +34,36 @@ pub struct SessionContext {
     pub statement_timestamp: Timestamp,
     /// For `clock_timestamp()` and sleeping.
     pub clock: Arc<dyn Clock>,
-    /// For `random()` and `gen_random_uuid()`.
+    /// For `gen_random_uuid()`, and for what `random()` begins with.
     pub rng: Arc<dyn Rng>,
+    /// The state of `random()`, which `setseed` sets: one a session, kept over its transactions.
+    pub random: Arc<RandomState>,
+}
+
+/// A generator that answers like PostgreSQL's after the same `setseed`: xoroshiro128**, seeded by SplitMix64. Until then
+/// it is seeded by the environment.
+#[derive(Debug, Default)]
+pub struct RandomState(Mutex<Option<[u64; 2]>>);
+
+impl RandomState {
+    /// Begins anew from a seed.
+    pub fn seed(&self, seed: u64) {
+        *self.0.lock() = Some(RandomState::seeded(seed));
+    }
+
+    fn seeded(seed: u64) -> [u64; 2] {
+        let (state, first) = SplitMix64::step(seed);
+        [first, SplitMix64::step(state).1]
+    }
+
+    /// 64 uniform bits.
+    pub fn next(&self, rng: &dyn Rng) -> u64 {
+        let mut state = self.0.lock();
+        let [s0, s1] = state.unwrap_or_else(|| RandomState::seeded(rng.next_u64()));
+        let mixed = s1 ^ s0;
+        *state = Some([s0.rotate_left(24) ^ mixed ^ (mixed << 16), mixed.rotate_left(37)]);
+        s0.wrapping_mul(5).rotate_left(7).wrapping_mul(9)
+    }
 }
 
 impl SessionContext {

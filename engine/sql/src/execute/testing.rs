@@ -35,6 +35,7 @@ pub(crate) fn session() -> SessionContext {
         statement_timestamp: Timestamp(1_700_000_000_000_000),
         clock: env.clock.clone(),
         rng: env.rng.clone(),
+        random: Arc::default(),
     }
 }
 

@@ -43,7 +43,7 @@ fn plain(bytes: &[u8]) -> &[u8] {
 
 /// What PostgreSQL's comparison functions answer: the first differing bytes' difference, else which is longer.
 #[inline]
-fn compare(a: &[u8], b: &[u8]) -> i32 {
+pub(super) fn compare(a: &[u8], b: &[u8]) -> i32 {
     match a.iter().zip(b).find(|(a, b)| a != b) {
         Some((a, b)) => i32::from(*a) - i32::from(*b),
         None => a.len().cmp(&b.len()) as i32,

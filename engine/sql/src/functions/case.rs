@@ -37,27 +37,15 @@ pub(super) fn lower(char: char) -> char {
     }
 }
 
-/// Simple titlecase mapping: the uppercase one, but for digraphs and Georgian.
-fn title(char: char) -> char {
-    match char as u32 {
-        0x1c4..=0x1c6 => '\u{1c5}',
-        0x1c7..=0x1c9 => '\u{1c8}',
-        0x1ca..=0x1cc => '\u{1cb}',
-        0x1f1..=0x1f3 => '\u{1f2}',
-        0x10d0..=0x10fa | 0x10fd..=0x10ff => char,
-        _ => upper(char),
-    }
-}
-
 fn from_code(code: u32) -> char {
     char::from_u32(code).expect("a Greek letter")
 }
 
-/// Words are runs of letters and ASCII digits; their first characters become titlecase, the others lowercase.
+/// Words are runs of letters and ASCII digits; their first characters become uppercase (not titlecase), the others lowercase.
 fn initcap(text: &str, out: &mut String) {
     let mut inside = false;
     for char in text.chars() {
-        out.push(if inside { lower(char) } else { title(char) });
+        out.push(if inside { lower(char) } else { upper(char) });
         inside = char.is_ascii_digit() || char.is_alphabetic();
     }
 }

@@ -34,9 +34,6 @@ pub(super) fn push_hex(bytes: &[u8], out: &mut String) {
 /// Base64 in lines of 76 characters, as MIME has it.
 fn push_base64(bytes: &[u8], out: &mut String) {
     for (index, chunk) in bytes.chunks(3).enumerate() {
-        if index > 0 && index % 19 == 0 {
-            out.push('\n');
-        }
         let bits = chunk.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for place in 0..4 {
             if place <= chunk.len() {
@@ -44,6 +41,10 @@ fn push_base64(bytes: &[u8], out: &mut String) {
             } else {
                 out.push('=');
             }
+        }
+        // A full last line ends too.
+        if index % 19 == 18 {
+            out.push('\n');
         }
     }
 }

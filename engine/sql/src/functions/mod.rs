@@ -19,22 +19,33 @@
 
 pub mod aggregates;
 mod arguments;
+mod array;
+mod array_text;
 mod boolean;
 mod bytea;
 mod bytes;
 mod cache;
 mod case;
+mod cast;
+mod compare;
 mod digest;
 mod encode;
 mod errors;
 mod float;
+mod format;
+mod hash;
 mod int;
 mod math;
 mod native;
+mod numeric;
 mod pattern;
+mod random;
 mod regex;
 mod regexp;
+mod series;
 mod strings;
+mod suspending;
+mod system;
 mod text;
 pub mod window;
 
@@ -121,6 +132,17 @@ const TOPICS: &[&[&[Entry]]] = &[
     math::FUNCTIONS,
     pattern::FUNCTIONS,
     regexp::FUNCTIONS,
+    cast::FUNCTIONS,
+    compare::FUNCTIONS,
+    hash::FUNCTIONS,
+    numeric::FUNCTIONS,
+    array::FUNCTIONS,
+    array_text::FUNCTIONS,
+    format::FUNCTIONS,
+    random::FUNCTIONS,
+    series::FUNCTIONS,
+    suspending::FUNCTIONS,
+    system::FUNCTIONS,
     text::FUNCTIONS,
 ];
 
@@ -147,4 +169,10 @@ pub fn bind(function: Oid, prosrc: &str) -> Option<Implementation> {
 }
 
 /// The tables of functions that PostgreSQL has written in SQL, by `pg_proc.oid`.
-const SQL_TOPICS: &[&[(u32, Implementation)]] = &[regexp::SQL_FUNCTIONS];
+const SQL_TOPICS: &[&[(u32, Implementation)]] = &[
+    format::SQL_FUNCTIONS,
+    numeric::SQL_FUNCTIONS,
+    regexp::SQL_FUNCTIONS,
+    suspending::SQL_FUNCTIONS,
+    text::SQL_FUNCTIONS,
+];

@@ -22,7 +22,10 @@ fn flags(letters: &str) -> Result<Flags> {
     for letter in letters.chars() {
         if letter == 'g' {
             flags.global = true;
-        } else if !flags.options.set(letter)? {
+        } else if letter == 'e' {
+            // PostgreSQL means to ask for extended expressions here and gets basic ones.
+            flags.options.flavor = Flavor::Basic;
+        } else if !flags.options.set(letter) {
             return Err(invalid_parameter(format!("invalid regular expression option: \"{letter}\"")));
         }
     }
@@ -46,6 +49,7 @@ fn compiled(ctx: &FunctionContext<'_>, pattern: &str, options: Options) -> Resul
         (options.newline_stops, 'p'),
         (options.newline_anchors, 'w'),
         (options.flavor == Flavor::Extended, 'e'),
+        (options.flavor == Flavor::Basic, 'b'),
         (options.flavor == Flavor::Literal, 'q'),
     ];
     let mut key: String = letters.iter().filter(|(set, _)| *set).map(|(_, letter)| *letter).collect();

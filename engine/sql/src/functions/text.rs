@@ -3,12 +3,12 @@
 //! Positions and lengths count characters (code points). PostgreSQL's limits are kept: a string above 1 GB is refused
 //! (54000) where PostgreSQL refuses it.
 
-use helios_types::{PgError, Result, SqlState};
+use helios_types::{Datum, PgError, Result, SqlState};
 
-use super::Entry;
-use super::bytes::without_padding;
+use super::arguments::{bytes_at, i32_at, text_at};
 use super::errors::invalid_parameter;
 use super::strings::{string, value};
+use super::{Entry, Implementation};
 
 /// The longest string that PostgreSQL allocates.
 const BYTES_MAX: usize = 0x3fff_ffff - 4;
@@ -280,7 +280,24 @@ pub(super) const FUNCTIONS: &[&[Entry]] = &[&[
     string!("to_bin64", |_, value: i64; out| { push_base(value as u64, 1, out); Ok(()) }),
 ]];
 
-/// The bytes of a bpchar that count, as text.
-pub(super) fn unpadded(text: &str) -> &str {
-    &text[..without_padding(text.as_bytes()).len()]
-}
+/// SQL-language builtins of this module, by `pg_proc.oid`.
+pub(super) const SQL_FUNCTIONS: &[(u32, Implementation)] = &[
+    // lpad and rpad with blanks.
+    (
+        879,
+        Implementation::Scalar(|_, args| {
+            let (kept, missing) = padding(text_at(args, 0), i32_at(args, 1), " ")?;
+            Ok(Datum::text(" ".repeat(missing) + kept))
+        }),
+    ),
+    (
+        880,
+        Implementation::Scalar(|_, args| {
+            let (kept, missing) = padding(text_at(args, 0), i32_at(args, 1), " ")?;
+            Ok(Datum::text(kept.to_owned() + &" ".repeat(missing)))
+        }),
+    ),
+    // bit_length of bytea and of text.
+    (1810, Implementation::Scalar(|_, args| Ok(Datum::I32(length(bytes_at(args, 0).len() * 8)?)))),
+    (1811, Implementation::Scalar(|_, args| Ok(Datum::I32(length(text_at(args, 0).len() * 8)?)))),
+];

@@ -1,4 +1,4 @@
-//! The syntax of PostgreSQL's regular expressions: advanced (ARE), extended (ERE) and literal.
+//! The syntaxes of PostgreSQL's regular expressions: advanced (ARE), extended (ERE), basic (BRE) and literal.
 //!
 //! What follows Henry Spencer's syntax is in PostgreSQL's documentation, section 9.7.3; the error for each malformed
 //! expression is PostgreSQL's.
@@ -29,6 +29,7 @@ pub(crate) struct Options {
 pub(crate) enum Flavor {
     Advanced,
     Extended,
+    Basic,
     Literal,
 }
 
@@ -40,9 +41,9 @@ impl Default for Options {
 
 impl Options {
     /// Applies an option letter, as embedded in an expression or given as a flag; `false` when there is no such.
-    pub(crate) fn set(&mut self, letter: char) -> Result<bool> {
+    pub(crate) fn set(&mut self, letter: char) -> bool {
         match letter {
-            'b' => return Err(PgError::unsupported("a basic regular expression (option b)")),
+            'b' => self.flavor = Flavor::Basic,
             'c' => self.fold = false,
             'e' => self.flavor = Flavor::Extended,
             'i' => self.fold = true,
@@ -53,9 +54,9 @@ impl Options {
             't' => self.expanded = false,
             'w' => (self.newline_stops, self.newline_anchors) = (false, true),
             'x' => self.expanded = true,
-            _ => return Ok(false),
+            _ => return false,
         }
-        Ok(true)
+        true
     }
 }
 
@@ -218,7 +219,7 @@ impl Parser<'_> {
         {
             self.at += 2;
             while let Some(letter) = self.peek().filter(char::is_ascii_alphabetic) {
-                if !self.options.set(letter)? {
+                if !self.options.set(letter) {
                     return Err(invalid("invalid embedded option"));
                 }
                 self.at += 1;
@@ -258,7 +259,7 @@ impl Parser<'_> {
 
     fn alternation(&mut self) -> Result<Node> {
         let mut branches = vec![self.branch()?];
-        while self.eat("|") {
+        while !self.basic() && self.eat("|") {
             branches.push(self.branch()?);
         }
         Ok(if branches.len() == 1 { branches.remove(0) } else { Node::Alternate(branches) })
@@ -269,7 +270,13 @@ impl Parser<'_> {
         loop {
             self.skip();
             match self.peek() {
-                None | Some('|') => break,
+                None => break,
+                Some('\\') if self.basic() && self.looking_at("\\)") => break,
+                Some(_) if self.basic() => {
+                    let first = items.is_empty() || matches!(items.as_slice(), [Node::Look(_)]);
+                    items.push(self.basic_quantified(first)?);
+                }
+                Some('|') => break,
                 // Outside of parentheses ERE takes it for itself; elsewhere the caller complains.
                 Some(')') if self.depth > 0 || self.advanced() => break,
                 _ => items.push(self.quantified()?),
@@ -280,6 +287,62 @@ impl Parser<'_> {
             1 => items.remove(0),
             _ => Node::Concat(items),
         })
+    }
+
+    fn basic(&self) -> bool {
+        self.options.flavor == Flavor::Basic
+    }
+
+    /// An item of a basic expression; `first` after the beginning and after `^`, where `*` is a character.
+    fn basic_quantified(&mut self, first: bool) -> Result<Node> {
+        let char = self.peek().expect("the caller looked");
+        self.at += 1;
+        let fold = self.options.fold;
+        let end = self.at == self.chars.len() || self.looking_at("\\)");
+        let atom = match char {
+            '^' if first => {
+                return Ok(Node::Look(if self.options.newline_anchors { Look::LineStart } else { Look::TextStart }));
+            }
+            '$' if end => {
+                return Ok(Node::Look(if self.options.newline_anchors { Look::LineEnd } else { Look::TextEnd }));
+            }
+            '*' if !first => return Err(invalid(OPERAND)),
+            '[' | '.' => {
+                self.at -= 1;
+                let (atom, constraint) = self.atom()?;
+                if constraint {
+                    return Ok(atom);
+                }
+                atom
+            }
+            '\\' => {
+                let escaped = self.peek().ok_or_else(|| invalid(ESCAPE))?;
+                self.at += 1;
+                match escaped {
+                    '(' => self.parenthesis()?.0,
+                    '<' => return Ok(Node::Look(Look::WordStart)),
+                    '>' => return Ok(Node::Look(Look::WordEnd)),
+                    '{' => return Err(invalid(OPERAND)),
+                    '1'..='9' => {
+                        let number = escaped as usize - '0' as usize;
+                        if !self.closed.contains(&number) {
+                            return Err(invalid(BACKREFERENCE));
+                        }
+                        Node::Backref(number)
+                    }
+                    _ => literal(escaped, fold),
+                }
+            }
+            _ => literal(char, fold),
+        };
+        if self.eat("*") {
+            return Ok(Node::Repeat { node: Box::new(atom), min: 0, max: None, preference: Preference::Longer });
+        }
+        if self.eat("\\{") {
+            self.at -= 1;
+            return self.bounded(atom);
+        }
+        Ok(atom)
     }
 
     fn quantified(&mut self) -> Result<Node> {
@@ -326,7 +389,8 @@ impl Parser<'_> {
         self.skip();
         match self.peek() {
             None => return Err(invalid(BRACES)),
-            Some('}') => self.at += 1,
+            Some('}') if !self.basic() => self.at += 1,
+            Some('\\') if self.basic() && self.looking_at("\\}") => self.at += 2,
             Some(_) => return Err(invalid(COUNT)),
         }
         let preference = self.greed();
@@ -433,7 +497,7 @@ impl Parser<'_> {
         self.around += usize::from(around.is_some());
         let node = self.alternation()?;
         self.around -= usize::from(around.is_some());
-        if !self.eat(")") {
+        if !self.eat(if self.basic() { "\\)" } else { ")" }) {
             return Err(invalid(PARENTHESES));
         }
         self.depth -= 1;

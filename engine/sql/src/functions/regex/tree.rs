@@ -296,9 +296,6 @@ impl Dissection<'_> {
     /// Divides a span into repetitions, each as long (or short) as it can be, and assigns them; the last one's captures
     /// stay. An empty repetition is tried only where the count would not be reached otherwise.
     fn iterate(&mut self, child: &Tree, min: usize, max: Option<usize>, start: usize, end: usize) -> bool {
-        if start == end && min == 0 {
-            return true;
-        }
         let least = min.max(1);
         let most = max.map_or(end - start, |max| max.min(end - start)).max(least);
         // Per repetition the ends that are still to be tried, the next one last.
@@ -327,6 +324,7 @@ impl Dissection<'_> {
             match candidates[done].pop() {
                 Some(to) => {
                     saved.push(self.captures.clone());
+                    self.forget(child);
                     if self.dissect(child, from, to) {
                         ends.push(to);
                         if to == end && ends.len() > least {
@@ -339,12 +337,30 @@ impl Dissection<'_> {
                 None => {
                     candidates.pop();
                     if done == 0 {
-                        return false;
+                        // No repetition at all remains.
+                        return min == 0 && start == end;
                     }
                     ends.pop();
                     self.captures = saved.pop().expect("one per repetition");
                 }
             }
+        }
+    }
+
+    /// Forgets what the parentheses in a part matched.
+    fn forget(&mut self, tree: &Tree) {
+        match &tree.shape {
+            Shape::Plain | Shape::Backref { .. } => {}
+            Shape::Capture(number, child) => {
+                self.captures[*number] = None;
+                self.forget(child);
+            }
+            Shape::Concat(left, right) => {
+                self.forget(left);
+                self.forget(right);
+            }
+            Shape::Alternate(branches) => branches.iter().for_each(|branch| self.forget(branch)),
+            Shape::Iterate { child, .. } => self.forget(child),
         }
     }
 

@@ -12,7 +12,12 @@ use crate::expr::ExprType;
 use crate::functions::{CallCache, FunctionContext, Implementation, bind};
 use crate::session::{SessionContext, text_style};
 
-const FILES: &[(&str, &str)] = &[("sampled", include_str!("sampled.tsv"))];
+const FILES: &[(&str, &str)] = &[
+    ("sampled", include_str!("sampled.tsv")),
+    ("arrays", include_str!("arrays.tsv")),
+    ("strings", include_str!("strings.tsv")),
+    ("regular_expressions", include_str!("regular_expressions.tsv")),
+];
 
 /// A clock that stands still.
 struct Still;
@@ -44,6 +49,7 @@ pub(super) fn session(settings: BTreeMap<String, String>) -> SessionContext {
         statement_timestamp: Timestamp(1_700_000_000_000_000),
         clock: Arc::new(Still),
         rng: Arc::new(SplitMix64::new(1)),
+        random: Arc::default(),
     }
 }
 
@@ -150,10 +156,12 @@ fn answers(target: &Target, args: &[Datum], session: &SessionContext) -> Vec<Str
         Implementation::Set(set) => {
             let mut rows = Vec::new();
             let outcome = set(&ctx, args, &mut |row| {
-                rows.push(shown(Ok(row[0].clone()), target.result, session));
+                let mut text = String::new();
+                io::output(target.result, &row[0], &session.style, &mut text);
+                rows.push(if row[0].is_null() { "\\N".to_owned() } else { text });
                 Ok(())
             });
-            vec![outcome.map_or_else(|error| shown(Err(error), target.result, session), |()| rows.join(" ; "))]
+            vec![outcome.map_or_else(|error| shown(Err(error), target.result, session), |()| escape(&rows.join(" ; ")))]
         }
         Implementation::Suspending(_) => Vec::new(),
     }
