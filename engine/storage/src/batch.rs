@@ -138,3 +138,8 @@ impl WriteBatch {
         !self.writes.is_empty() || !self.dropped_spaces.is_empty()
     }
 }
+
+/// Keys are not longer than this: indexes hold them whole.
+pub(crate) const KEY_BYTES_MAX: usize = 1 << 16;
+/// Rows are not longer than this, which is PostgreSQL's limit too.
+pub(crate) const VALUE_BYTES_MAX: usize = 1 << 30;

@@ -13,7 +13,7 @@ use helios_env::IoError;
 use crate::CommitTs;
 
 /// Result of a storage operation.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A failed storage operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

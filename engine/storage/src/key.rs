@@ -16,6 +16,8 @@ use std::ops::{Bound, RangeBounds};
 
 use bytes::Bytes;
 
+use crate::table::Bounds;
+
 /// A branch of the database; 0 holds databases, branches and roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct BranchId(pub u32);
@@ -48,6 +50,14 @@ impl Space {
         bytes[..4].copy_from_slice(&self.branch.0.to_be_bytes());
         bytes[4..].copy_from_slice(&self.storage.0.to_be_bytes());
         bytes
+    }
+
+    /// The space behind this one; `None` for the last.
+    pub(crate) fn successor(self) -> Option<Space> {
+        match self.storage.0.checked_add(1) {
+            Some(storage) => Some(Space::new(self.branch.0, storage)),
+            None => self.branch.0.checked_add(1).map(|branch| Space::new(branch, 0)),
+        }
     }
 
     /// Splits an encoded key into its space and user key; `None` when it is too short to be one.
@@ -132,6 +142,23 @@ impl KeyRange {
             }
         };
         KeyRange { start: Bound::Included(prefix), end }
+    }
+
+    /// The same range over encoded keys of `space`.
+    pub(crate) fn encoded(&self, space: Space) -> Bounds {
+        let encode = |key: &Bytes| Bytes::from([&space.encode()[..], key].concat());
+        let lower = match self.start.as_ref().map(encode) {
+            Bound::Unbounded => Bound::Included(Bytes::copy_from_slice(&space.encode())),
+            bound => bound,
+        };
+        let upper = match self.end.as_ref().map(encode) {
+            Bound::Unbounded => match space.successor() {
+                Some(next) => Bound::Excluded(Bytes::copy_from_slice(&next.encode())),
+                None => Bound::Unbounded,
+            },
+            bound => bound,
+        };
+        Bounds { lower, upper }
     }
 
     /// Whether `key` lies within.

@@ -12,16 +12,21 @@
 //!
 //! Versions chain per key, so a scan steps over a hot row's history in one step; and a chain that grew is pruned to
 //! what the horizon still needs, so a hot row does not fill the memtable.
+//!
+//! Beside the rows it keeps what else the log said meanwhile (sequences, layouts, dropped spaces), because that too must
+//! reach the manifest when the rows reach a file: the log before it is removed then.
 
 use std::collections::{BTreeMap, btree_map};
 use std::ops::Bound;
 
 use bytes::Bytes;
-use helios_env::sync::{AtomicUsize, Ordering, RwLock};
+use helios_env::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, RwLock};
 use smallvec::SmallVec;
 
+use crate::log::Lsn;
+use crate::row::Layout;
 use crate::snapshot::Snapshots;
-use crate::{CommitTs, Direction, Entry, KeyRange, Space, Version};
+use crate::{CommitTs, Direction, Entry, KeyRange, SequenceReservation, Space, Version, WriteBatch};
 
 /// Versions of one key, oldest first.
 pub(crate) type Chain = SmallVec<[Version; 1]>;
@@ -38,6 +43,23 @@ const PRUNE_LENGTH: usize = 8;
 pub(crate) struct Memtable {
     spaces: RwLock<BTreeMap<Space, Keys>>,
     bytes: AtomicUsize,
+    notes: Mutex<Notes>,
+    /// Set when the memtable is full: it holds everything in the log between its predecessor's end and this.
+    log_end: AtomicU64,
+}
+
+/// What the log said besides rows while a memtable was active.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Notes {
+    /// The newest reservation of each sequence; `None` when it was dropped.
+    pub(crate) sequences: BTreeMap<u64, Option<SequenceReservation>>,
+    pub(crate) layouts: Vec<Layout>,
+    pub(crate) dropped_spaces: Vec<(Space, CommitTs)>,
+    pub(crate) last_xid: u64,
+    pub(crate) catalog_version: u64,
+    pub(crate) last_commit: CommitTs,
+    /// Transactions, sequence reservations and the like that were noted.
+    pub(crate) batches: u64,
 }
 
 impl Memtable {
@@ -46,9 +68,36 @@ impl Memtable {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether nothing was ever put here.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.spaces.read().is_empty()
+    /// Whether nothing of the log was ever noted here.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.notes.lock().batches == 0
+    }
+
+    /// Notes what a batch says besides its rows. `commit_ts` is the batch's, or that of the commit before it.
+    pub(crate) fn note(&self, batch: &WriteBatch, commit_ts: CommitTs) {
+        let mut notes = self.notes.lock();
+        notes.batches += 1;
+        notes.last_xid = notes.last_xid.max(batch.xid);
+        notes.catalog_version = notes.catalog_version.max(batch.catalog_version);
+        notes.last_commit = notes.last_commit.max(commit_ts);
+        notes.layouts.extend_from_slice(&batch.layouts);
+        notes.sequences.extend(batch.sequences.iter().map(|sequence| (sequence.sequence_id, Some(*sequence))));
+        notes.sequences.extend(batch.dropped_sequences.iter().map(|&sequence| (sequence, None)));
+        notes.dropped_spaces.extend(batch.dropped_spaces.iter().map(|&space| (space, commit_ts)));
+    }
+
+    /// What was noted.
+    pub(crate) fn notes(&self) -> Notes {
+        self.notes.lock().clone()
+    }
+
+    /// Everything in the log up to here is in this memtable or below it.
+    pub(crate) fn log_end(&self) -> Lsn {
+        Lsn(self.log_end.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_log_end(&self, position: Lsn) {
+        self.log_end.store(position.0, Ordering::Release);
     }
 
     /// Adds a version that is newer than every one its key has.
@@ -81,6 +130,17 @@ impl Memtable {
         } else {
             self.bytes.fetch_sub(freed - added, Ordering::Relaxed);
         }
+    }
+
+    /// Adds the writes of a commit read from the log: nobody else looks yet.
+    pub(crate) fn rebuild(&mut self, writes: Vec<(Space, Bytes, Version)>) {
+        let spaces = self.spaces.get_mut();
+        let mut bytes = 0;
+        for (space, key, version) in writes {
+            bytes += key.len() + cost(&version);
+            spaces.entry(space).or_default().entry(key).or_default().push(version);
+        }
+        *self.bytes.get_mut() += bytes;
     }
 
     /// The newest version of `key` at `at`, deletions included.

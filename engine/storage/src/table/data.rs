@@ -298,6 +298,20 @@ impl DataBlock {
     }
 }
 
+/// Shows every entry of a block in order: key, timestamp, whether it holds a row. `None` when the block is malformed.
+pub(crate) fn scan_block(block: &DataBlock, see: &mut dyn FnMut(&[u8], CommitTs, bool)) -> Option<()> {
+    let mut interval = Interval::default();
+    for number in 0..block.intervals() {
+        block.decode_interval(number, &mut interval)?;
+        for at in 0..interval.len() {
+            let entry = interval.entry(at);
+            block.decoded_version(&entry)?;
+            see(entry.key, entry.commit_ts(), entry.is_live());
+        }
+    }
+    Some(())
+}
+
 /// The entries between two restarts, with whole keys.
 #[derive(Debug, Default)]
 pub(crate) struct Interval {

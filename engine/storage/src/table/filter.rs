@@ -45,6 +45,11 @@ pub(crate) fn may_contain(payload: &Bytes, hash: u64) -> bool {
     BinaryFuse8Ref::from_dma(&payload[..DESCRIPTOR_LEN], &payload[DESCRIPTOR_LEN..]).contains(&hash)
 }
 
+/// Whether the filter knows that this encoded key is there, as it must.
+pub(crate) fn check_filter(payload: &Bytes, key: &[u8]) -> bool {
+    may_contain(payload, key_hash(key))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,8 +41,6 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    pub(crate) const ENCODED_LEN: usize = 12;
-
     pub(crate) fn encode(self, out: &mut impl Sink) {
         out.put_u64(self.offset);
         out.put_u32(self.len);

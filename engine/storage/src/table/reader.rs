@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use helios_env::sync::{Arc, AtomicBool, Mutex, Ordering};
+use helios_env::sync::{Arc, AtomicBool, Mutex, Notify, Ordering};
 use helios_env::{Disk, File, OpenOptions};
 
 use super::builder::decode_properties;
@@ -55,7 +55,7 @@ pub(crate) struct Table {
     cache: Arc<BlockCache>,
     top: IndexBlock,
     obsolete: AtomicBool,
-    graveyard: Arc<Mutex<Vec<u64>>>,
+    graveyard: Arc<Graveyard>,
 }
 
 /// What opening files needs to know.
@@ -65,8 +65,22 @@ pub(crate) struct TableContext {
     pub(crate) database: u128,
     pub(crate) direct: bool,
     pub(crate) cache: Arc<BlockCache>,
-    /// Numbers of files that nobody needs any more.
-    pub(crate) graveyard: Arc<Mutex<Vec<u64>>>,
+    pub(crate) graveyard: Arc<Graveyard>,
+}
+
+/// Files that left the tree and that nobody reads any more.
+#[derive(Default)]
+pub(crate) struct Graveyard {
+    files: Mutex<Vec<u64>>,
+    /// Told whenever a file arrives.
+    pub(crate) arrivals: Notify,
+}
+
+impl Graveyard {
+    /// Takes the numbers of the files to remove.
+    pub(crate) fn take(&self) -> Vec<u64> {
+        std::mem::take(&mut *self.files.lock())
+    }
 }
 
 impl Table {
@@ -156,7 +170,8 @@ impl Table {
 impl Drop for Table {
     fn drop(&mut self) {
         if self.obsolete.load(Ordering::Acquire) {
-            self.graveyard.lock().push(self.summary.id);
+            self.graveyard.files.lock().push(self.summary.id);
+            self.graveyard.arrivals.notify();
         }
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use bytes::Bytes;
-use helios_env::sync::{Arc, Mutex};
+use helios_env::sync::Arc;
 use helios_env::{Env, OpenOptions, Rng, SplitMix64, write_full};
 
 use super::find::{HeldBlocks, TableFound, Target};
@@ -53,7 +53,7 @@ fn context(env: &Env, cache_bytes: usize) -> TableContext {
         database: DATABASE,
         direct: false,
         cache: Arc::new(BlockCache::new(cache_bytes)),
-        graveyard: Arc::new(Mutex::new(Vec::new())),
+        graveyard: Arc::default(),
     }
 }
 
