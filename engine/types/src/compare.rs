@@ -2,12 +2,13 @@
 //!
 //! Text sorts by its bytes (collations "C" and builtin C.UTF-8 agree on that), bpchar without its trailing blanks, NaN
 //! above every number and equal to itself, intervals by their length with months of 30 days, arrays and records element
-//! by element with NULLs last and equal.
+//! by element with NULLs last and equal, oidvectors by their length first.
 
 use std::cmp::Ordering;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::io::char_byte;
 use crate::key::interval_span;
 use crate::{Array, Column, ColumnData, Datum, Interval, Oid, Record, TimeTz, oid};
 
@@ -20,6 +21,9 @@ pub fn compare(type_oid: Oid, left: &Datum, right: &Datum) -> Ordering {
         (Datum::Bool(left), Datum::Bool(right)) => left.cmp(right),
         (Datum::I16(left), Datum::I16(right)) => left.cmp(right),
         (Datum::I32(left), Datum::I32(right)) => left.cmp(right),
+        (Datum::I64(left), Datum::I64(right)) if type_oid == oid::XID8 => {
+            left.cast_unsigned().cmp(&right.cast_unsigned())
+        }
         (Datum::I64(left), Datum::I64(right)) => left.cmp(right),
         (Datum::U32(left), Datum::U32(right)) => left.cmp(right),
         (Datum::F32(left), Datum::F32(right)) => compare_floats(f64::from(*left), f64::from(*right)),
@@ -28,11 +32,15 @@ pub fn compare(type_oid: Oid, left: &Datum, right: &Datum) -> Ordering {
         (Datum::Text(left), Datum::Text(right)) if type_oid == oid::BPCHAR => {
             left.trim_end_matches(' ').as_bytes().cmp(right.trim_end_matches(' ').as_bytes())
         }
+        (Datum::Text(left), Datum::Text(right)) if type_oid == oid::CHAR => char_byte(left).cmp(&char_byte(right)),
         (Datum::Text(left), Datum::Text(right)) => left.as_bytes().cmp(right.as_bytes()),
         (Datum::Bytes(left), Datum::Bytes(right)) => left.cmp(right),
         (Datum::Interval(left), Datum::Interval(right)) => compare_intervals(*left, *right),
         (Datum::TimeTz(left), Datum::TimeTz(right)) => timetz_key(*left).cmp(&timetz_key(*right)),
         (Datum::Uuid(left), Datum::Uuid(right)) => left.cmp(right),
+        (Datum::Array(left), Datum::Array(right)) if type_oid == oid::OIDVECTOR => {
+            left.elements.len().cmp(&right.elements.len()).then_with(|| compare_arrays(left, right))
+        }
         (Datum::Array(left), Datum::Array(right)) => compare_arrays(left, right),
         (Datum::Record(left), Datum::Record(right)) => compare_records(left, right),
         _ => unreachable!("two values of type {type_oid} have one physical form: {left:?}, {right:?}"),
@@ -60,9 +68,12 @@ fn compare_arrays(left: &Array, right: &Array) -> Ordering {
             return order;
         }
     }
+    let lengths = |array: &Array| array.dimensions.iter().map(|(length, _)| *length).collect::<Vec<_>>();
+    let bounds = |array: &Array| array.dimensions.iter().map(|(_, lower)| *lower).collect::<Vec<_>>();
     (left.elements.len().cmp(&right.elements.len()))
         .then(left.dimensions.len().cmp(&right.dimensions.len()))
-        .then_with(|| left.dimensions.cmp(&right.dimensions))
+        .then_with(|| lengths(left).cmp(&lengths(right)))
+        .then_with(|| bounds(left).cmp(&bounds(right)))
 }
 
 fn compare_records(left: &Record, right: &Record) -> Ordering {
@@ -88,7 +99,7 @@ pub fn compare_rows(type_oid: Oid, left: &Column, left_row: usize, right: &Colum
         (ColumnData::Bool(a), ColumnData::Bool(b)) => a[i].cmp(&b[j]),
         (ColumnData::I16(a), ColumnData::I16(b)) => a[i].cmp(&b[j]),
         (ColumnData::I32(a), ColumnData::I32(b)) => a[i].cmp(&b[j]),
-        (ColumnData::I64(a), ColumnData::I64(b)) => a[i].cmp(&b[j]),
+        (ColumnData::I64(a), ColumnData::I64(b)) if type_oid != oid::XID8 => a[i].cmp(&b[j]),
         (ColumnData::U32(a), ColumnData::U32(b)) => a[i].cmp(&b[j]),
         (ColumnData::F32(a), ColumnData::F32(b)) => compare_floats(f64::from(a[i]), f64::from(b[j])),
         (ColumnData::F64(a), ColumnData::F64(b)) => compare_floats(a[i], b[j]),
@@ -96,16 +107,15 @@ pub fn compare_rows(type_oid: Oid, left: &Column, left_row: usize, right: &Colum
         (ColumnData::Text(a), ColumnData::Text(b)) if type_oid == oid::BPCHAR => {
             without_blanks(a.get(i)).cmp(without_blanks(b.get(j)))
         }
-        (ColumnData::Text(a), ColumnData::Text(b)) | (ColumnData::Bytes(a), ColumnData::Bytes(b)) => {
-            a.get(i).cmp(b.get(j))
-        }
+        (ColumnData::Text(a), ColumnData::Text(b)) if type_oid != oid::CHAR => a.get(i).cmp(b.get(j)),
+        (ColumnData::Bytes(a), ColumnData::Bytes(b)) => a.get(i).cmp(b.get(j)),
         (ColumnData::Interval(a), ColumnData::Interval(b)) => compare_intervals(a[i], b[j]),
         (ColumnData::Uuid(a), ColumnData::Uuid(b)) => a[i].cmp(&b[j]),
         _ => compare(type_oid, &left.get(i), &right.get(j)),
     }
 }
 
-fn without_blanks(bytes: &[u8]) -> &[u8] {
+pub(crate) fn without_blanks(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
     &bytes[..end]
 }

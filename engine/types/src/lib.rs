@@ -4,6 +4,7 @@
 //! [`Oid`] and a type modifier ([`TypeMod`]), exactly as in PostgreSQL. Many values side by side are a [`Column`].
 //! Errors are [`PgError`]s with PostgreSQL's SQLSTATE, message, detail, hint and position.
 
+pub mod cast;
 mod column;
 mod column_ops;
 mod compare;

@@ -175,7 +175,7 @@ pub fn typmod_out(type_oid: Oid, typmod: TypeMod) -> String {
         oid::TIME | oid::TIMESTAMP => format!("{precision} without time zone"),
         oid::TIMETZ | oid::TIMESTAMPTZ => format!("{precision} with time zone"),
         _ if typmod < 0 => String::new(),
-        oid::VARCHAR | oid::BPCHAR if typmod >= 4 => format!("({})", typmod - 4),
+        oid::VARCHAR | oid::BPCHAR if typmod > 4 => format!("({})", typmod - 4),
         oid::NUMERIC => match precision_and_scale(typmod) {
             Some((precision, scale)) => format!("({precision},{scale})"),
             None => String::new(),

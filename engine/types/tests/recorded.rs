@@ -91,6 +91,7 @@ fn type_by_name(name: &str) -> (Oid, TypeMod) {
         "int2vector" => oid::INT2VECTOR,
         "oidvector" => oid::OIDVECTOR,
         "void" => oid::VOID,
+        "cstring" => oid::CSTRING,
         other => panic!("type {other} in a recorded case"),
     };
     let typmod = match numbers.as_slice() {
@@ -243,6 +244,7 @@ recorded! {
     scalars,
     arrays,
     dates,
+    forms,
     date_functions,
     intervals,
     numerics,

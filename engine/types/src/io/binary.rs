@@ -245,8 +245,8 @@ fn receive_from(type_oid: Oid, reader: &mut Reader<'_>) -> Result<Datum> {
         oid::BYTEA => Datum::Bytes(Arc::from(reader.take(reader.rest.len())?)),
         oid::OID | oid::XID | oid::CID => Datum::U32(reader.u32()?),
         _ if integer::is_registered(type_oid) => Datum::U32(reader.u32()?),
-        oid::INT2VECTOR => receive_array(oid::INT2, reader)?,
-        oid::OIDVECTOR => receive_array(oid::OID, reader)?,
+        oid::INT2VECTOR => receive_vector(oid::INT2, reader)?,
+        oid::OIDVECTOR => receive_vector(oid::OID, reader)?,
         _ => match oid::array_element(type_oid) {
             Some(element) => receive_array(element, reader)?,
             None => {
@@ -318,6 +318,21 @@ fn receive_array(element: Oid, reader: &mut Reader<'_>) -> Result<Datum> {
     }
     let elements = (0..count).map(|_| receive_field(element, reader)).collect::<Result<_>>()?;
     Ok(Datum::Array(Arc::new(Array { element_type: element, dimensions, elements })))
+}
+
+/// int2vector and oidvector have one dimension from 0, even without elements.
+fn receive_vector(element: Oid, reader: &mut Reader<'_>) -> Result<Datum> {
+    match receive_array(element, reader)? {
+        Datum::Array(array) if array.dimensions.is_empty() => {
+            let (dimensions, elements) = (vec![(0, 0)], Vec::new());
+            Ok(Datum::Array(Arc::new(Array { element_type: element, dimensions, elements })))
+        }
+        Datum::Array(array) if matches!(array.dimensions.as_slice(), [(_, 0)]) => Ok(Datum::Array(array)),
+        _ => {
+            let name = if element == oid::INT2 { "invalid int2vector data" } else { "invalid oidvector data" };
+            Err(invalid(name))
+        }
+    }
 }
 
 fn receive_field(type_oid: Oid, reader: &mut Reader<'_>) -> Result<Datum> {

@@ -27,8 +27,9 @@ impl Numeric {
         out.extend_from_slice(&(digits.len() as u16).to_be_bytes());
         out.extend_from_slice(&(weight as i16).to_be_bytes());
         out.extend_from_slice(&sign.to_be_bytes());
-        // Infinities are sent with PostgreSQL's in-memory scale bits, which are zero.
-        out.extend_from_slice(&self.scale().to_be_bytes());
+        // What PostgreSQL sends for the scale of an infinity is a bit of its own representation.
+        let scale = if matches!(sign, INFINITY | NEGATIVE_INFINITY) { 0x20 } else { self.scale() };
+        out.extend_from_slice(&scale.to_be_bytes());
         for digit in digits {
             out.extend_from_slice(&digit.to_be_bytes());
         }

@@ -1,6 +1,7 @@
 //! The functions that recorded cases may call, by the names that PostgreSQL gives them.
 
 mod datetime;
+mod forms;
 
 use helios_types::io::Style;
 use helios_types::{Datum, Numeric, Oid, Result, oid};
@@ -29,6 +30,9 @@ fn long(datum: &Datum) -> i64 {
 /// Calls a function.
 pub(crate) fn call(name: &str, types: &[&str], arguments: &[Datum], style: &Style) -> Result<(Oid, Datum)> {
     if let Some(result) = datetime::call(name, types, arguments, style) {
+        return result;
+    }
+    if let Some(result) = forms::call(name, crate::type_by_name(types[0]).0, arguments) {
         return result;
     }
     let of_numeric = |value: Numeric| Ok((oid::NUMERIC, Datum::Numeric(value)));

@@ -1,0 +1,115 @@
+//! Portals: statements bound to values, ready to run or running.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use helios_sql::execute::Batch;
+use helios_sql::parse::protobuf::node::Node;
+use helios_types::{Datum, PgError, Result, SqlState};
+
+use super::Session;
+use super::extended::Prepared;
+use super::reply::{ColumnDescription, Format, Reply};
+use super::source::StatementRef;
+
+/// A statement bound to values.
+pub(super) struct Portal {
+    prepared: Arc<Prepared>,
+    pub(super) params: Vec<Datum>,
+    pub(super) formats: Arc<[Format]>,
+    /// How many savepoints there were when it was made.
+    depth: usize,
+    state: State,
+}
+
+/// How far it is.
+pub(super) enum State {
+    /// Not begun.
+    Ready,
+    /// Rows that are there already.
+    Rows(VecDeque<Batch>, String),
+    /// Done; it may have been one that returns rows, which returns none then.
+    Done,
+}
+
+/// What a step gave.
+pub(super) enum Step {
+    Rows(Batch),
+    Complete(String),
+    #[allow(dead_code)]
+    Copy(Reply),
+}
+
+impl Portal {
+    pub(super) fn new(prepared: Arc<Prepared>, params: Vec<Datum>, formats: Arc<[Format]>, depth: usize) -> Portal {
+        Portal { prepared, params, formats, depth, state: State::Ready }
+    }
+
+    pub(super) fn is_empty_statement(&self) -> bool {
+        self.prepared.statement.is_none()
+    }
+
+    /// Its statement's tree.
+    pub(super) fn node(&self) -> &Node {
+        self.prepared.statement.as_ref().expect("asked of portals with a statement only").node()
+    }
+
+    /// The text of its statement.
+    pub(super) fn text(&self) -> Arc<str> {
+        self.prepared.statement.as_ref().map_or_else(|| Arc::from(""), |statement| statement.source.text.clone())
+    }
+
+    pub(super) fn columns(&self) -> Option<&Arc<[ColumnDescription]>> {
+        self.prepared.columns.as_ref()
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+}
+
+impl Session {
+    /// A portal for a statement of a script.
+    pub(super) async fn open(&mut self, statement: StatementRef) -> Result<Portal> {
+        let prepared = self.analyze(Some(statement), &[]).await?;
+        let formats = vec![Format::Text; prepared.columns.as_ref().map_or(0, |columns| columns.len())].into();
+        Ok(Portal::new(Arc::new(prepared), Vec::new(), formats, self.depth()))
+    }
+
+    /// How many savepoints there are.
+    pub(super) fn depth(&self) -> usize {
+        self.active.as_ref().map_or(0, super::block::Active::depth)
+    }
+
+    /// Runs a portal a little further, for at most `limit` rows.
+    pub(super) async fn step(&mut self, portal: &mut Portal, limit: Option<usize>) -> Result<Step> {
+        if matches!(portal.state, State::Ready) {
+            portal.state = self.start(portal).await?;
+        }
+        let returns_rows = portal.columns().is_some();
+        match &mut portal.state {
+            State::Rows(batches, tag) => match batches.pop_front() {
+                None => {
+                    let tag = std::mem::take(tag);
+                    portal.state = State::Done;
+                    Ok(Step::Complete(tag))
+                }
+                Some(batch) => match limit {
+                    Some(limit) if limit < batch.rows() => {
+                        batches.push_front(batch.slice(limit, batch.rows() - limit));
+                        Ok(Step::Rows(batch.slice(0, limit)))
+                    }
+                    _ => Ok(Step::Rows(batch)),
+                },
+            },
+            State::Done if returns_rows => Ok(Step::Complete("SELECT 0".to_owned())),
+            State::Done | State::Ready => {
+                Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "portal cannot be run"))
+            }
+        }
+    }
+
+    async fn start(&mut self, portal: &Portal) -> Result<State> {
+        self.utility(portal).await
+    }
+}
