@@ -38,7 +38,7 @@ impl Numeric {
 
     /// The base-10000 digits, most significant first, with the weight of the first, without leading and trailing zero digits.
     /// Empty for zero and special values.
-    pub(crate) fn base_10000(&self) -> (Vec<i16>, i32) {
+    pub fn base_10000(&self) -> (Vec<i16>, i32) {
         let (mut digits, weight) = match self.view() {
             View::Special(_) | View::Small(0, _) => return (Vec::new(), 0),
             View::Small(coefficient, scale) => {
