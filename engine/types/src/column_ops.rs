@@ -275,6 +275,14 @@ macro_rules! map_data {
     };
 }
 
+fn repeated<T: Clone>(value: &T, len: usize) -> Vec<T> {
+    vec![value.clone(); len]
+}
+
+fn gathered<T: Clone>(values: &[T], rows: &[u32]) -> Vec<T> {
+    rows.iter().map(|row| values[*row as usize].clone()).collect()
+}
+
 impl Column {
     /// No rows of a type.
     pub fn empty(type_oid: Oid) -> Column {
@@ -290,7 +298,7 @@ impl Column {
         }
         let single = builder.finish();
         Column {
-            data: map_data!(&single.data, values => vec![values[0].clone(); len],
+            data: map_data!(&single.data, values => repeated(&values[0], len),
                             bytes => bytes.take(std::iter::repeat_n(0, len))),
             nulls: value.is_null().then(|| Bitmap::new(len, true)),
         }
@@ -323,7 +331,7 @@ impl Column {
     pub fn gather(&self, rows: &[u32]) -> Column {
         Column {
             data: map_data!(&self.data,
-                values => rows.iter().map(|row| values[*row as usize].clone()).collect(),
+                values => gathered(values, rows),
                 bytes => bytes.take(rows.iter().map(|row| *row as usize))),
             nulls: self.nulls.as_ref().map(|nulls| nulls.gather(rows.iter().map(|row| *row as usize))),
         }
@@ -416,5 +424,78 @@ impl Column {
             ColumnData::Any(values) => of(values) + values.iter().map(Datum::heap_memory).sum::<usize>(),
         };
         data + self.nulls.as_ref().map_or(0, |nulls| size_of_val(nulls.words())) + size_of::<Column>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oid;
+
+    fn numbers(values: &[Option<i32>]) -> Column {
+        let datums: Vec<Datum> = values.iter().map(|value| value.map_or(Datum::Null, Datum::I32)).collect();
+        Column::from_datums(oid::INT4, &datums)
+    }
+
+    fn words(values: &[Option<&str>]) -> Column {
+        let datums: Vec<Datum> = values.iter().map(|value| value.map_or(Datum::Null, Datum::text)).collect();
+        Column::from_datums(oid::TEXT, &datums)
+    }
+
+    fn datums(column: &Column) -> Vec<Datum> {
+        (0..column.len()).map(|row| column.get(row)).collect()
+    }
+
+    #[test]
+    fn operations_keep_values_and_nulls() {
+        let all = [Some("a"), None, Some(""), Some("bcd"), None, Some("é")];
+        let column = words(&all);
+        assert_eq!(datums(&column.slice(1, 3)), datums(&words(&all[1..4])));
+        assert_eq!(datums(&column.gather(&[5, 1, 0, 0])), datums(&words(&[all[5], all[1], all[0], all[0]])));
+        let mut keep = Bitmap::new(6, false);
+        [0, 3, 4].iter().for_each(|row| keep.set(*row, true));
+        assert_eq!(datums(&column.filter(&keep)), datums(&words(&[all[0], all[3], all[4]])));
+        assert_eq!(datums(&column.gather_or_null(&[0, u32::MAX, 3])), datums(&words(&[all[0], None, all[3]])));
+        let mut both = column.slice(0, 2);
+        both.append(&column.slice(2, 4));
+        assert_eq!(datums(&both), datums(&column));
+        assert_eq!(column.null_count(), 2);
+    }
+
+    #[test]
+    fn appending_grows_a_bitmap_only_where_needed() {
+        let mut plain = numbers(&[Some(1), Some(2)]);
+        plain.append(&numbers(&[Some(3)]));
+        assert_eq!(plain.nulls, None);
+        plain.append(&numbers(&[None, Some(4)]));
+        plain.append(&numbers(&[Some(5)]));
+        assert_eq!(datums(&plain), datums(&numbers(&[Some(1), Some(2), Some(3), None, Some(4), Some(5)])));
+        let joined = Column::concat(Physical::I32, &[plain.slice(0, 3), plain.slice(3, 3)]);
+        assert_eq!(datums(&joined), datums(&plain));
+    }
+
+    #[test]
+    fn constants_repeat() {
+        assert_eq!(datums(&Column::constant(oid::TEXT, &Datum::text("xy"), 3)), vec![Datum::text("xy"); 3]);
+        let nothing = Column::constant(oid::NUMERIC, &Datum::Null, 2);
+        assert_eq!(datums(&nothing), vec![Datum::Null; 2]);
+        assert!(Column::constant(oid::INT8, &Datum::I64(1), 0).is_empty());
+        assert!(Column::empty(oid::UUID).is_empty());
+    }
+
+    #[test]
+    fn bitmaps_list_their_ones() {
+        let mut bitmap = Bitmap::new(200, false);
+        let rows = [0, 1, 63, 64, 65, 127, 128, 199];
+        rows.iter().for_each(|row| bitmap.set(*row, true));
+        assert_eq!(bitmap.ones().collect::<Vec<_>>(), rows);
+        assert_eq!(Bitmap::new(70, true).ones().count(), 70);
+        assert_eq!(Bitmap::default().ones().count(), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "into a column of")]
+    fn another_class_is_refused() {
+        ColumnBuilder::new(oid::INT4, 1).push(&Datum::text("1"));
     }
 }

@@ -41,7 +41,7 @@ fn infinite_sum(timestamp: i64, interval: Interval) -> Result<Option<i64>> {
 
 /// `timestamp + interval`.
 pub fn timestamp_plus_interval(timestamp: i64, interval: Interval) -> Result<i64> {
-    plus_interval(timestamp, interval, |local| Some(local), |timestamp| timestamp)
+    plus_interval(timestamp, interval, Some, |timestamp| timestamp)
 }
 
 /// `timestamptz + interval`: months and days by the zone's clock.

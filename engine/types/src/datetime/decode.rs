@@ -4,10 +4,11 @@
 //! already set decides what an unlabelled number means: with no date yet it begins one (three digits and more are a
 //! year, else the DateStyle's order tells), after a date it is a run-together time.
 
-use super::tokens::{DateWord, Fault, Kind, Token, date_word, leading_i32, parse_fraction, parse_fraction_micros};
+use super::clock::parse_displacement;
+use super::tokens::{DateWord, Fault, Kind, Token, date_word, leading_i32, parse_fraction};
 use super::{
-    DateOrder, JULIAN_DAY_OF_EPOCH, MICROS_PER_DAY, MICROS_PER_SECOND, TimeZone, ZoneSpec, civil_from_days,
-    clock_from_micros, days_from_civil, days_in_month, split_timestamp,
+    JULIAN_DAY_OF_EPOCH, MICROS_PER_DAY, MICROS_PER_SECOND, TimeZone, ZoneSpec, civil_from_days, clock_from_micros,
+    days_from_civil, split_timestamp,
 };
 use crate::io::InputContext;
 
@@ -111,9 +112,9 @@ pub(super) struct Decoder<'a> {
     pub(super) prefix: Option<Prefix>,
     pub(super) meridian: Option<DateWord>,
     pub(super) before_christ: bool,
-    two_digit_year: bool,
-    julian: bool,
-    text_month: bool,
+    pub(super) two_digit_year: bool,
+    pub(super) julian: bool,
+    pub(super) text_month: bool,
 }
 
 type Decoded<T> = std::result::Result<T, Fault>;
@@ -304,8 +305,11 @@ impl<'a> Decoder<'a> {
         self.number(text, self.text_month, self.seen)
     }
 
-    /// A zone by its abbreviation.
+    /// A zone by its abbreviation. No zone is abbreviated like a word of dates, so those need no looking up.
     pub(super) fn zone_abbreviation(&mut self, word: &str) -> Option<u32> {
+        if date_word(word).is_some() {
+            return None;
+        }
         Some(match ZoneSpec::abbreviation(word, &self.context.style.time_zone)? {
             ZoneSpec::Fixed(seconds, daylight) => {
                 self.displacement = seconds;
@@ -409,274 +413,4 @@ impl<'a> Decoder<'a> {
             _ => return Err(Fault::BadFormat),
         })
     }
-
-    /// A date with delimiters: the month's name first, as it leaves no doubt, then the numbers in order.
-    pub(super) fn delimited_date(&mut self, text: &str) -> Decoded<u32> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while !rest.is_empty() {
-            rest = rest.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
-            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-            let length = if digits > 0 { digits } else { rest.bytes().take_while(u8::is_ascii_alphabetic).count() };
-            if length == 0 {
-                return Err(Fault::BadFormat);
-            }
-            parts.push(&rest[..length]);
-            rest = &rest[length..];
-            // Exactly one character goes with the part before it.
-            rest = rest.get(1..).unwrap_or("");
-        }
-        let before = self.seen;
-        let mut seen = self.seen;
-        let mut set_all = 0;
-        let mut text_month = false;
-        let is_word = |part: &&str| part.as_bytes()[0].is_ascii_alphabetic();
-        for part in parts.iter().copied().filter(|part| is_word(part)) {
-            match date_word(part) {
-                Some(DateWord::Month(month)) => self.fields.month = month,
-                _ => return Err(Fault::BadFormat),
-            }
-            if seen & mask::MONTH != 0 {
-                return Err(Fault::BadFormat);
-            }
-            text_month = true;
-            seen |= mask::MONTH;
-            set_all |= mask::MONTH;
-        }
-        for part in parts.iter().copied().filter(|part| !is_word(part)) {
-            let set = self.number(part, text_month, seen)?;
-            if seen & set != 0 {
-                return Err(Fault::BadFormat);
-            }
-            seen |= set;
-            set_all |= set;
-        }
-        debug_assert_eq!(before | set_all, seen);
-        if seen & !(mask::DAY_OF_YEAR | mask::ZONE) != mask::DATE {
-            return Err(Fault::BadFormat);
-        }
-        Ok(set_all)
-    }
-
-    /// A number whose meaning follows from what is set.
-    pub(super) fn number(&mut self, text: &str, text_month: bool, seen: u32) -> Decoded<u32> {
-        let (value, rest) = leading_i32(text)?;
-        if rest.len() == text.len() {
-            return Err(Fault::BadFormat);
-        }
-        if rest.starts_with('.') {
-            if text.len() - rest.len() > 2 {
-                return self.number_field(text, seen | mask::DATE);
-            }
-            self.fields.micros = parse_fraction_micros(rest)?;
-        } else if !rest.is_empty() {
-            return Err(Fault::BadFormat);
-        }
-        let order = self.context.style.date_order;
-        if text.len() == 3 && seen & mask::DATE == mask::YEAR && (1..=366).contains(&value) {
-            self.fields.day_of_year = value;
-            return Ok(mask::DAY_OF_YEAR | mask::MONTH | mask::DAY);
-        }
-        const YEAR_MONTH: u32 = mask::YEAR | mask::MONTH;
-        const MONTH_DAY: u32 = mask::MONTH | mask::DAY;
-        let looks_like_year = text.len() >= 3 || order == DateOrder::Ymd;
-        let set = match seen & mask::DATE {
-            0 if looks_like_year => mask::YEAR,
-            0 if order == DateOrder::Dmy => mask::DAY,
-            0 => mask::MONTH,
-            mask::YEAR => mask::MONTH,
-            mask::MONTH if text_month && looks_like_year => mask::YEAR,
-            mask::MONTH => mask::DAY,
-            YEAR_MONTH => {
-                if text_month && text.len() >= 3 && self.two_digit_year {
-                    // What was taken for the year was the day: DD-MON-YYYY in YMD order.
-                    self.fields.day = self.fields.year;
-                    self.fields.year = value;
-                    self.two_digit_year = false;
-                    return Ok(mask::DAY);
-                }
-                mask::DAY
-            }
-            mask::DAY => mask::MONTH,
-            MONTH_DAY => mask::YEAR,
-            mask::DATE => return self.number_field(text, seen),
-            _ => return Err(Fault::BadFormat),
-        };
-        match set {
-            mask::YEAR => {
-                self.fields.year = value;
-                self.two_digit_year = text.len() <= 2;
-            }
-            mask::MONTH => self.fields.month = value,
-            _ => self.fields.day = value,
-        }
-        Ok(set)
-    }
-
-    /// Digits run together: a date (yymmdd, yyyymmdd), or after one a time (hhmm, hhmmss.fff).
-    pub(super) fn number_field(&mut self, text: &str, seen: u32) -> Decoded<u32> {
-        let (digits, fraction) = match text.find('.') {
-            Some(at) => (&text[..at], Some(&text[at..])),
-            None => (text, None),
-        };
-        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(Fault::BadFormat);
-        }
-        // C's `atoi`: what does not fit 32 bits loses its high bits.
-        let number = |digits: &str| i64::from(digits.parse().unwrap_or(i64::MAX) as i32);
-        match fraction {
-            Some(fraction) => self.fields.micros = parse_fraction_micros(fraction)?,
-            None if seen & mask::DATE != mask::DATE && digits.len() >= 6 => {
-                let (rest, day) = digits.split_at(digits.len() - 2);
-                let (year, month) = rest.split_at(rest.len() - 2);
-                self.fields.day = number(day);
-                self.fields.month = number(month);
-                self.fields.year = number(year);
-                if year.len() == 2 {
-                    self.two_digit_year = true;
-                }
-                return Ok(mask::DATE);
-            }
-            None => {}
-        }
-        if seen & mask::TIME != mask::TIME && matches!(digits.len(), 4 | 6) {
-            self.fields.hour = number(&digits[..2]);
-            self.fields.minute = number(&digits[2..4]);
-            self.fields.second = if digits.len() == 6 { number(&digits[4..]) } else { 0 };
-            return Ok(mask::TIME);
-        }
-        Err(Fault::BadFormat)
-    }
-
-    /// A time with colons.
-    pub(super) fn time_token(&mut self, text: &str) -> Decoded<u32> {
-        let fields = parse_clock(text, false)?;
-        if fields.hour > i64::from(i32::MAX) {
-            return Err(Fault::FieldOverflow);
-        }
-        let (hour, minute) = (fields.hour, fields.minute);
-        (self.fields.hour, self.fields.minute) = (hour, minute);
-        (self.fields.second, self.fields.micros) = (fields.second, fields.micros);
-        Ok(mask::TIME)
-    }
-
-    /// Applies era, century and day of the year, and checks the day.
-    pub(super) fn validate_date(&mut self) -> Decoded<()> {
-        let fields = &mut self.fields;
-        if self.seen & mask::YEAR != 0 && !self.julian {
-            if self.before_christ {
-                if fields.year <= 0 {
-                    return Err(Fault::FieldOverflow);
-                }
-                fields.year = 1 - fields.year;
-            } else if self.two_digit_year {
-                if fields.year < 0 {
-                    return Err(Fault::FieldOverflow);
-                }
-                fields.year += match fields.year {
-                    0..70 => 2000,
-                    70..100 => 1900,
-                    _ => 0,
-                };
-            } else if fields.year <= 0 {
-                return Err(Fault::FieldOverflow);
-            }
-        }
-        if self.seen & mask::DAY_OF_YEAR != 0 {
-            let days = days_from_civil(fields.year, 1, 1) + fields.day_of_year - 1;
-            fields.set_date(days);
-        }
-        if self.seen & mask::MONTH != 0 && !(1..=12).contains(&fields.month) {
-            return Err(Fault::MonthDayOverflow);
-        }
-        if self.seen & mask::DAY != 0 && !(1..=31).contains(&fields.day) {
-            return Err(Fault::MonthDayOverflow);
-        }
-        if self.seen & mask::DATE == mask::DATE
-            && fields.day > i64::from(days_in_month(fields.year, fields.month as u32))
-        {
-            return Err(Fault::FieldOverflow);
-        }
-        Ok(())
-    }
-
-    pub(super) fn apply_meridian(&mut self) -> Decoded<()> {
-        let Some(meridian) = self.meridian else { return Ok(()) };
-        if self.fields.hour > 12 {
-            return Err(Fault::FieldOverflow);
-        }
-        match (meridian, self.fields.hour) {
-            (DateWord::Am, 12) => self.fields.hour = 0,
-            (DateWord::Pm, hour) if hour != 12 => self.fields.hour += 12,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-/// `hh:mm`, `hh:mm:ss.fff`, and `mm:ss.fff`; with `minutes_first`, two parts are minutes and seconds. The hour may be
-/// anything that 64 bits hold.
-pub(super) fn parse_clock(text: &str, minutes_first: bool) -> Decoded<Fields> {
-    let mut fields = Fields::default();
-    let (hour, rest) = super::tokens::leading_i64(text);
-    fields.hour = hour.ok_or(Fault::FieldOverflow)?;
-    let rest = rest.strip_prefix(':').ok_or(Fault::BadFormat)?;
-    let (minute, rest) = leading_i32(rest)?;
-    fields.minute = minute;
-    let shift = |fields: &mut Fields| -> Decoded<()> {
-        if i32::try_from(fields.hour).is_err() {
-            return Err(Fault::FieldOverflow);
-        }
-        (fields.hour, fields.minute, fields.second) = (0, fields.hour, fields.minute);
-        Ok(())
-    };
-    if rest.is_empty() {
-        if minutes_first {
-            shift(&mut fields)?;
-        }
-    } else if rest.starts_with('.') {
-        fields.micros = parse_fraction_micros(rest)?;
-        shift(&mut fields)?;
-    } else {
-        let rest = rest.strip_prefix(':').ok_or(Fault::BadFormat)?;
-        let (second, rest) = leading_i32(rest)?;
-        fields.second = second;
-        if rest.starts_with('.') {
-            fields.micros = parse_fraction_micros(rest)?;
-        } else if !rest.is_empty() {
-            return Err(Fault::BadFormat);
-        }
-    }
-    if fields.hour < 0
-        || !(0..60).contains(&fields.minute)
-        || !(0..=60).contains(&fields.second)
-        || !(0..=MICROS_PER_SECOND).contains(&fields.micros)
-    {
-        return Err(Fault::FieldOverflow);
-    }
-    Ok(fields)
-}
-
-/// `+hh`, `+hhmm`, `+hh:mm`, `+hh:mm:ss` in seconds east of UTC.
-pub(super) fn parse_displacement(text: &str) -> Decoded<i32> {
-    let unsigned = text.strip_prefix(['+', '-']).ok_or(Fault::BadFormat)?;
-    let number = |text| leading_i32(text).map_err(|_| Fault::DisplacementOverflow);
-    let (mut hours, mut rest) = number(unsigned)?;
-    let (mut minutes, mut seconds) = (0, 0);
-    if let Some(after) = rest.strip_prefix(':') {
-        (minutes, rest) = number(after)?;
-        if let Some(after) = rest.strip_prefix(':') {
-            (seconds, rest) = number(after)?;
-        }
-    } else if rest.is_empty() && text.len() > 3 {
-        (hours, minutes) = (hours / 100, hours % 100);
-    }
-    if !(0..=15).contains(&hours) || !(0..60).contains(&minutes) || !(0..60).contains(&seconds) {
-        return Err(Fault::DisplacementOverflow);
-    }
-    if !rest.is_empty() {
-        return Err(Fault::BadFormat);
-    }
-    let east = (hours * 60 + minutes) * 60 + seconds;
-    Ok(if text.starts_with('-') { -east as i32 } else { east as i32 })
 }

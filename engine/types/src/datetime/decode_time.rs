@@ -28,7 +28,7 @@ impl Decoder<'_> {
                     self.time_token(&token.text)?
                 }
                 Kind::Signed => {
-                    self.displacement = super::decode::parse_displacement(&token.text)?;
+                    self.displacement = super::clock::parse_displacement(&token.text)?;
                     mask::ZONE
                 }
                 Kind::Number if self.prefix.is_some() => self.prefixed_number(&token.text)?,

@@ -3,7 +3,8 @@
 //! Tokens are read from right to left, so that a unit is known before its number. An unlabelled rightmost number is in
 //! the unit that the type modifier ends with, seconds if there is none; a number before a time is days.
 
-use super::decode::{mask, parse_clock};
+use super::clock::parse_clock;
+use super::decode::mask;
 use super::tokens::{
     DateWord, Fault, Kind, Token, Unit, date_word, leading_i32, leading_i64, parse_fraction, tokenize, unit_word,
 };

@@ -1,6 +1,6 @@
 //! make_date and its kin, and to_timestamp of a number.
 
-use super::decode::parse_displacement;
+use super::clock::parse_displacement;
 use super::tokens::Fault;
 use super::{
     DATE_MAX, DATE_MIN, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND, TIMESTAMP_INFINITY,

@@ -19,7 +19,9 @@
 
 mod arithmetic;
 mod civil;
+mod clock;
 mod decode;
+mod decode_number;
 mod decode_time;
 mod encode;
 mod extract;

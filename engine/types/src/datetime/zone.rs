@@ -373,18 +373,12 @@ impl ZoneSpec {
 }
 
 impl TimeZone {
-    /// What an abbreviation means that this zone itself uses, now or ever.
+    /// An abbreviation that this zone itself uses, now or ever.
     fn own_abbreviation(&self, word: &str) -> Option<ZoneSpec> {
-        match &self.kind {
-            Kind::Fixed { seconds, abbreviation } => {
-                abbreviation.eq_ignore_ascii_case(word).then_some(ZoneSpec::Fixed(*seconds, false))
-            }
-            Kind::Rules(_) => {
-                let (seconds, is_dst) = self.interpret_abbreviation(word, 0)?;
-                // One that always meant the same could be fixed; asking the zone gives the same answer.
-                let _ = (seconds, is_dst);
-                Some(ZoneSpec::Abbreviation(self.clone(), word.to_string()))
-            }
-        }
+        let (seconds, _) = self.interpret_abbreviation(word, 0)?;
+        Some(match &self.kind {
+            Kind::Fixed { .. } => ZoneSpec::Fixed(seconds, false),
+            Kind::Rules(_) => ZoneSpec::Abbreviation(self.clone(), word.to_string()),
+        })
     }
 }

@@ -8,7 +8,8 @@ pub fn truncate_name(text: &str) -> &str {
     if text.len() <= NAME_BYTES_MAX {
         return text;
     }
-    &text[..text.floor_char_boundary(NAME_BYTES_MAX)]
+    let end = (0..=NAME_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    &text[..end]
 }
 
 /// "char" is one byte. It is kept as its text form: empty for zero, `\ooo` for bytes beyond ASCII.

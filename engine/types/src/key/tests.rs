@@ -114,7 +114,7 @@ fn typed() -> impl Strategy<Value = (Oid, Datum, Datum)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn order_agrees_for_every_type((type_oid, left, right) in typed()) {

@@ -14,6 +14,8 @@ use super::{
 };
 use crate::{PgError, Result, SqlState};
 
+/// log10(e) as PostgreSQL writes it: the estimates must fall on the same side.
+#[allow(clippy::approx_constant)]
 const LOG10_E: f64 = 0.434_294_481_903_252;
 /// Where exp gives up (PostgreSQL's NUMERIC_MAX_RESULT_SCALE * 3).
 const EXP_LIMIT: f64 = 6000.0;

@@ -169,3 +169,49 @@ impl NumericSum {
         self.big.as_ref().map_or(0, |big| size_of::<BigInt>() + (big.bits() as usize).div_ceil(8))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum_of(values: &[&str]) -> NumericSum {
+        let mut sum = NumericSum::new();
+        values.iter().for_each(|value| sum.add(&value.parse().expect("a numeric")));
+        sum
+    }
+
+    #[test]
+    fn sums_keep_the_greatest_scale() {
+        assert_eq!(sum_of(&["1", "2.50", "-0.125"]).sum().to_string(), "3.375");
+        assert_eq!(sum_of(&["1.00", "-1"]).sum().to_string(), "0.00");
+        let large = "170141183460469231731687303715884105727";
+        assert_eq!(sum_of(&[large, large]).sum().to_string(), "340282366920938463463374607431768211454");
+        assert_eq!(sum_of(&[large, "0.5", large]).sum().to_string(), "340282366920938463463374607431768211454.5");
+    }
+
+    #[test]
+    fn special_values_are_counted() {
+        assert!(sum_of(&["1", "NaN"]).sum().is_nan());
+        assert!(sum_of(&["inf", "-inf"]).sum().is_nan());
+        assert_eq!(sum_of(&["inf", "1"]).sum(), Numeric::INFINITY);
+    }
+
+    #[test]
+    fn removing_undoes_adding_or_says_that_it_cannot() {
+        let mut sum = sum_of(&["1", "2.5", "NaN", "3.5"]);
+        assert!(sum.remove(&Numeric::NAN));
+        assert!(sum.remove(&"2.5".parse().unwrap()));
+        assert_eq!(sum.sum().to_string(), "4.5");
+        assert!(!sum.remove(&"3.5".parse().unwrap()), "1 would have scale 0 alone");
+    }
+
+    #[test]
+    fn merging_adds_up() {
+        let mut left = sum_of(&["1", "2.50"]);
+        left.merge(&sum_of(&["0.125", "NaN"]));
+        assert_eq!(left.count(), 4);
+        assert!(left.remove(&Numeric::NAN));
+        assert_eq!(left.sum().to_string(), "3.625");
+        assert_eq!(sum_of(&["1", "2"]).average().unwrap().to_string(), "1.5000000000000000");
+    }
+}
