@@ -382,3 +382,58 @@ impl TimeZone {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2000-07-01 00:00 UTC.
+    const SUMMER: i64 = 15_724_800 * MICROS_PER_SECOND;
+
+    #[test]
+    fn zones_are_named_as_postgresql_shows_them() {
+        let known = [
+            ("+3", "+3", -10_800),
+            ("FOO+3", "FOO+3", -10_800),
+            ("est5edt", "EST5EDT", -14_400),
+            ("europe/berlin", "Europe/Berlin", 7200),
+            ("utc", "UTC", 0),
+            ("Etc/utc", "Etc/UTC", 0),
+            ("EST5EDT,M3.2.0,M11.1.0", "EST5EDT,M3.2.0,M11.1.0", -14_400),
+            ("zulu", "Zulu", 0),
+            ("<+03>-3", "<+03>-3", 10_800),
+            ("7x", "7X", -21_600),
+        ];
+        for (given, name, seconds) in known {
+            let zone = TimeZone::named(given).expect(given);
+            assert_eq!((zone.name(), zone.seconds_at(SUMMER)), (name, seconds));
+        }
+        for unknown in ["", "z", "foo", "Etc/Unknown", "posix/UTC", "localtime"] {
+            assert!(TimeZone::named(unknown).is_none(), "{unknown}");
+        }
+        assert_eq!(TimeZone::fixed(19_980).name(), "<+05:33>-05:33");
+        assert_eq!(TimeZone::fixed(-12_600).name(), "<-03:30>+03:30");
+    }
+
+    #[test]
+    fn local_times_around_a_change_are_read_as_postgresql_reads_them() {
+        let zone = TimeZone::named("America/New_York").expect("a zone");
+        let local = |days: i64, hour: i64, minute: i64| {
+            zone.seconds_at_local(days * 86_400_000_000 + (hour * 60 + minute) * 60_000_000)
+        };
+        let (spring, autumn) = (8835, 9073);
+        assert_eq!(civil_from_days(spring), super::super::Civil { year: 2024, month: 3, day: 10 });
+        assert_eq!(local(spring, 2, 30), -18_000, "a time that does not exist is standard time");
+        assert_eq!(civil_from_days(autumn), super::super::Civil { year: 2024, month: 11, day: 3 });
+        assert_eq!(local(autumn, 1, 30), -18_000, "a time that exists twice is the later");
+    }
+
+    #[test]
+    fn rules_go_on_beyond_the_year_9999() {
+        let zone = TimeZone::named("Europe/Berlin").expect("a zone");
+        let july = |year: i64| super::super::days_from_civil(year, 7, 1) * 86_400_000_000;
+        assert_eq!(zone.seconds_at(july(2024)), 7200);
+        assert_eq!(zone.seconds_at(july(200_024)), 7200);
+        assert_eq!(zone.seconds_at_local(july(294_000)), 7200);
+    }
+}

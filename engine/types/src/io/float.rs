@@ -304,33 +304,30 @@ fn f32_parts(value: f32) -> (u64, i32, bool) {
 
 /// Whether the digits stand exactly halfway between this float and a neighbour.
 fn on_border(digits: &[u8], exponent: i32, (mantissa, binary, below_is_near): (u64, i32, bool)) -> bool {
-    // Odd mantissas never own their borders, and a border's digits are few only in a range of exponents.
+    // Odd mantissas never own their borders.
     if mantissa == 0 || mantissa % 2 == 1 || digits.len() > 18 {
         return false;
     }
+    // Does digits * 10^decimal equal odd * 2^power, for the odd number of a border (at most 55 bits)?
     let decimal = exponent - (digits.len() as i32 - 1);
-    // digits * 10^decimal == (4 * mantissa + {2, -2, -1}) * 2^(binary - 2). A power of five on the left divides the
-    // right side's mantissa, one on the right divides the digits: neither is possible with large exponents.
-    if !(-27..=27).contains(&decimal) {
+    if !(-2..=23).contains(&decimal) {
+        // 5^24 and more is greater than the odd number; 5^-3 and less leaves more digits than are printed.
         return false;
     }
-    let digits: u64 = std::str::from_utf8(digits).expect("ASCII").parse().expect("at most 18 digits");
-    let below = if below_is_near { 4 * u128::from(mantissa) - 1 } else { 4 * u128::from(mantissa) - 2 };
-    let equals = |border: u128| {
-        let (mut left, mut right) = (BigUint::from(digits), BigUint::from(border));
-        let mut shift = binary - 2 - decimal;
+    let digits = digits.iter().fold(0u128, |value, digit| value * 10 + u128::from(digit - b'0'));
+    let equals = |odd: u128, power: i32| {
         if decimal >= 0 {
-            left *= BigUint::from(5u8).pow(decimal as u32);
+            let left = digits * 5u128.pow(decimal as u32);
+            let twos = left.trailing_zeros() as i32;
+            left >> twos == odd && twos + decimal == power
         } else {
-            right *= BigUint::from(5u8).pow(-decimal as u32);
+            let twos = power - decimal;
+            (0..8).contains(&twos) && digits == (odd * 5u128.pow(-decimal as u32)) << twos
         }
-        if shift < 0 {
-            left <<= -shift as u32;
-            shift = 0;
-        }
-        left == right << shift as u32
     };
-    equals(4 * u128::from(mantissa) + 2) || equals(below)
+    let doubled = 2 * u128::from(mantissa);
+    let below = if below_is_near { equals(2 * doubled - 1, binary - 2) } else { equals(doubled - 1, binary - 1) };
+    below || equals(doubled + 1, binary - 1)
 }
 
 /// More digits than `digits`, the fewest that read back as the value and do not stand on its border. `print` gives
