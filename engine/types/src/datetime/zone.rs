@@ -272,7 +272,7 @@ impl TimeZone {
         }
         let is_it = |candidate: &str| candidate.eq_ignore_ascii_case(abbreviation);
         // Rules that repeat for ever are as good after a few years as after many.
-        let recent = jiff::Timestamp::from_second(4_102_444_800).expect("the year 2100 is in range").min(at);
+        let recent = repeating().min(at);
         let before = rules.preceding(recent).find(|transition| is_it(transition.abbreviation()));
         if let Some(transition) = before {
             return Some((transition.offset().seconds(), transition.dst().is_dst()));
@@ -375,12 +375,33 @@ impl ZoneSpec {
 impl TimeZone {
     /// An abbreviation that this zone itself uses, now or ever.
     fn own_abbreviation(&self, word: &str) -> Option<ZoneSpec> {
-        let (seconds, _) = self.interpret_abbreviation(word, 0)?;
-        Some(match &self.kind {
-            Kind::Fixed { .. } => ZoneSpec::Fixed(seconds, false),
-            Kind::Rules(_) => ZoneSpec::Abbreviation(self.clone(), word.to_string()),
-        })
+        let rules = match &self.kind {
+            Kind::Fixed { seconds, abbreviation } => {
+                return abbreviation.eq_ignore_ascii_case(word).then_some(ZoneSpec::Fixed(*seconds, false));
+            }
+            Kind::Rules(rules) => rules,
+        };
+        let first = rules.to_offset_info(moment(i64::MIN / 4));
+        let first = (first.abbreviation().to_string(), first.offset().seconds(), first.dst().is_dst());
+        let later = rules
+            .preceding(repeating())
+            .map(|transition| {
+                (transition.abbreviation().to_string(), transition.offset().seconds(), transition.dst().is_dst())
+            })
+            .chain([first]);
+        let mut meanings = later.filter(|(used, ..)| used.eq_ignore_ascii_case(word));
+        let (_, seconds, is_dst) = meanings.next()?;
+        // One that has had several meanings is looked up by the time that it stands with.
+        if meanings.any(|(_, other, other_dst)| (other, other_dst) != (seconds, is_dst)) {
+            return Some(ZoneSpec::Abbreviation(self.clone(), word.to_string()));
+        }
+        Some(ZoneSpec::Fixed(seconds, is_dst))
     }
+}
+
+/// A moment after which rules only repeat.
+fn repeating() -> jiff::Timestamp {
+    jiff::Timestamp::from_second(4_102_444_800).expect("the year 2100 is in range")
 }
 
 #[cfg(test)]
