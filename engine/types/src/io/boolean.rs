@@ -8,7 +8,7 @@ pub(crate) fn parse(text: &str) -> Result<bool> {
     parse_word(trim(text)).ok_or_else(|| invalid_syntax("boolean", text))
 }
 
-/// [`parse`] without the error; settings read booleans this way.
+/// A boolean word without white space around it, `None` for any other; settings read booleans this way.
 pub fn parse_word(word: &str) -> Option<bool> {
     let is_prefix_of =
         |whole: &str| !word.is_empty() && whole.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
