@@ -102,6 +102,8 @@ fn type_names_alone() {
     let name = parse_type_name("pg_catalog.numeric(10, 2)[]").unwrap();
     assert_eq!((name.names.len(), name.typmods.len(), name.array_bounds.len()), (2, 2, 1));
     assert!(parse_type_name("1").is_err());
+    let error = parse_type_name("numeric(1+1)").unwrap_err();
+    assert_eq!(error.message(), "type modifiers must be simple constants or identifiers");
 }
 
 #[test]
