@@ -19,7 +19,7 @@ mod settings;
 pub use activity::{Activity, ActivityReport, ActivityState};
 pub use config::Config;
 pub use database::Database;
-pub use helios_sql::execute::Batch;
+pub use helios_sql::execute::{Batch, CancelReason};
 pub use helios_sql::parse::{Notice, Severity};
 pub use helios_types::{PgError as Error, Result, SqlState};
 pub use session::{

@@ -118,6 +118,12 @@ impl Session {
         self.failing(outcome)
     }
 
+    /// The columns of a portal that returns rows, and the formats that were asked for: what a server needs to send them.
+    pub fn portal_rows(&self, name: &str) -> Option<(Arc<[ColumnDescription]>, Arc<[Format]>)> {
+        let portal = self.portals.get(name)?;
+        Some((portal.columns()?.clone(), portal.formats.clone()))
+    }
+
     /// Bind: makes a portal of a prepared statement. `formats` are none (all text), one for all, or one a value; so
     /// are `result_formats`.
     ///
