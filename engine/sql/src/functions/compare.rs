@@ -6,34 +6,12 @@
 
 use std::cmp::Ordering;
 
-use helios_types::datetime::TimeZone;
+use helios_types::datetime::{TimeZone, date_to_comparable_timestamp};
 use helios_types::{Datum, Interval, Oid, compare, compare_intervals, oid};
 
 use super::bytes::compare as compare_bytes;
 use super::native::{comparisons, map};
 use super::{Entry, FunctionContext, Implementation};
-
-const MICROS_PER_DAY: i128 = 86_400_000_000;
-
-/// A date as the timestamp of its midnight.
-#[inline]
-fn midnight(date: i32) -> i128 {
-    match date {
-        i32::MIN => i128::MIN,
-        i32::MAX => i128::MAX,
-        _ => i128::from(date) * MICROS_PER_DAY,
-    }
-}
-
-/// A timestamp among midnights.
-#[inline]
-fn wide(timestamp: i64) -> i128 {
-    match timestamp {
-        i64::MIN => i128::MIN,
-        i64::MAX => i128::MAX,
-        _ => i128::from(timestamp),
-    }
-}
 
 /// A local timestamp in a zone as the instant that it is.
 fn instant(local: i128, zone: &TimeZone) -> i128 {
@@ -192,12 +170,12 @@ pub(super) const FUNCTIONS: &[&[Entry]] = &[
         "oidvectorge",
         "btoidvectorcmp",
     ),
-    zoned!("date", "timestamp", |a: i32, b: i64, _zone| midnight(a), wide(b)),
-    zoned!("timestamp", "date", |a: i64, b: i32, _zone| wide(a), midnight(b)),
-    zoned!("date", "timestamptz", |a: i32, b: i64, zone| instant(midnight(a), zone), wide(b)),
-    zoned!("timestamptz", "date", |a: i64, b: i32, zone| wide(a), instant(midnight(b), zone)),
-    zoned!("timestamp", "timestamptz", |a: i64, b: i64, zone| instant(wide(a), zone), wide(b)),
-    zoned!("timestamptz", "timestamp", |a: i64, b: i64, zone| wide(a), instant(wide(b), zone)),
+    zoned!("date", "timestamp", |a: i32, b: i64, _zone| date_to_comparable_timestamp(a), i128::from(b)),
+    zoned!("timestamp", "date", |a: i64, b: i32, _zone| i128::from(a), date_to_comparable_timestamp(b)),
+    zoned!("date", "timestamptz", |a: i32, b: i64, zone| instant(date_to_comparable_timestamp(a), zone), i128::from(b)),
+    zoned!("timestamptz", "date", |a: i64, b: i32, zone| i128::from(a), instant(date_to_comparable_timestamp(b), zone)),
+    zoned!("timestamp", "timestamptz", |a: i64, b: i64, zone| instant(i128::from(a), zone), i128::from(b)),
+    zoned!("timestamptz", "timestamp", |a: i64, b: i64, zone| i128::from(a), instant(i128::from(b), zone)),
     &[
         map!("uuid_cmp", |a: [u8; 16], b: [u8; 16]| -> i32 { compare_bytes(&a, &b) }),
         map!("date_cmp", |a: i32, b: i32| -> i32 { a.cmp(&b) as i32 }),

@@ -15,7 +15,8 @@
 //! told which rows to skip). What a function needs to know about its session it finds in the [`FunctionContext`].
 //!
 //! Every topic is a module with a table of its own; [`lookup`] searches all of them. A name occurs once (a test sees to
-//! it). Aggregates and window functions have registries of their own: [`aggregates`], [`window`].
+//! it). Aggregates have a registry of their own, [`aggregates`]; window functions, which need the executor's partitions and
+//! frames, live there.
 
 pub mod aggregates;
 mod arguments;
@@ -28,12 +29,14 @@ mod cache;
 mod case;
 mod cast;
 mod compare;
+mod datetime;
 mod digest;
 mod encode;
 mod errors;
 mod float;
 mod format;
 mod hash;
+mod in_range;
 mod int;
 mod math;
 mod native;
@@ -47,7 +50,6 @@ mod strings;
 mod suspending;
 mod system;
 mod text;
-pub mod window;
 
 #[cfg(test)]
 mod tests;
@@ -61,6 +63,7 @@ use crate::session::SessionContext;
 
 pub use aggregates::{Accumulator, Aggregate};
 pub use cache::CallCache;
+pub use system::sql_value;
 
 /// What a call knows beside its arguments.
 #[derive(Clone, Copy)]
@@ -143,6 +146,8 @@ const TOPICS: &[&[&[Entry]]] = &[
     series::FUNCTIONS,
     suspending::FUNCTIONS,
     system::FUNCTIONS,
+    datetime::FUNCTIONS,
+    in_range::FUNCTIONS,
     text::FUNCTIONS,
 ];
 
@@ -170,6 +175,7 @@ pub fn bind(function: Oid, prosrc: &str) -> Option<Implementation> {
 
 /// The tables of functions that PostgreSQL has written in SQL, by `pg_proc.oid`.
 const SQL_TOPICS: &[&[(u32, Implementation)]] = &[
+    datetime::SQL_FUNCTIONS,
     format::SQL_FUNCTIONS,
     numeric::SQL_FUNCTIONS,
     regexp::SQL_FUNCTIONS,

@@ -1,6 +1,6 @@
 //! numeric: comparison, arithmetic, rounding and the casts to and from the other numbers.
 
-use helios_types::{Datum, Numeric, PgError, Result, SqlState};
+use helios_types::{Datum, Numeric};
 
 use super::arguments::{i32_at, numeric_at};
 use super::strings::value;
@@ -11,40 +11,6 @@ macro_rules! comparison {
     ($name:literal, |$a:ident, $b:ident| -> $R:ty $body:block) => {
         value!($name, |_, $a: &Numeric, $b: &Numeric| -> $R { Ok($body) })
     };
-}
-
-/// Which of `count` equal buckets between the bounds holds the operand; 0 and `count + 1` are outside.
-fn width_bucket(operand: &Numeric, low: &Numeric, high: &Numeric, count: i32) -> Result<i32> {
-    let refuse = |message| Err(PgError::new(SqlState::INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION, message));
-    if count <= 0 {
-        return refuse("count must be greater than zero");
-    }
-    if operand.is_nan() || low.is_nan() || high.is_nan() {
-        return refuse("operand, lower bound, and upper bound cannot be NaN");
-    }
-    if !low.is_finite() || !high.is_finite() {
-        return refuse("lower and upper bounds must be finite");
-    }
-    if low == high {
-        return refuse("lower bound cannot equal upper bound");
-    }
-    let ascending = low < high;
-    let (before, beyond) = if ascending { (operand < low, operand >= high) } else { (operand > low, operand <= high) };
-    if before {
-        return Ok(0);
-    }
-    if beyond {
-        return count
-            .checked_add(1)
-            .ok_or_else(|| PgError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range"));
-    }
-    let (distance, width) = if ascending {
-        (operand.subtract(low)?, high.subtract(low)?)
-    } else {
-        (low.subtract(operand)?, low.subtract(high)?)
-    };
-    // floor(distance * count / width), exactly; inside the bounds it is below the count.
-    distance.multiply(&Numeric::from(count))?.divide_truncated(&width)?.to_i32().map(|bucket| bucket + 1)
 }
 
 /// Functions of this module.
@@ -76,6 +42,11 @@ pub(super) const FUNCTIONS: &[&[Entry]] = &[&[
     value!("numeric_floor", |_, a: &Numeric| -> Numeric { a.floor() }),
     value!("numeric_round", |_, a: &Numeric, scale: i32| -> Numeric { a.round(scale) }),
     value!("numeric_trunc", |_, a: &Numeric, scale: i32| -> Numeric { a.trunc(scale) }),
+    value!("numeric_sqrt", |_, a: &Numeric| -> Numeric { a.sqrt() }),
+    value!("numeric_exp", |_, a: &Numeric| -> Numeric { a.exp() }),
+    value!("numeric_ln", |_, a: &Numeric| -> Numeric { a.ln() }),
+    value!("numeric_log", |_, base: &Numeric, a: &Numeric| -> Numeric { base.log_of(a) }),
+    value!("numeric_power", |_, a: &Numeric, exponent: &Numeric| -> Numeric { a.power(exponent) }),
     value!("numeric_trim_scale", |_, a: &Numeric| -> Numeric { Ok(a.trim_scale()) }),
     (
         "numeric_scale",
@@ -93,7 +64,7 @@ pub(super) const FUNCTIONS: &[&[Entry]] = &[&[
     (
         "width_bucket_numeric",
         Implementation::Scalar(|_, args| {
-            width_bucket(numeric_at(args, 0), numeric_at(args, 1), numeric_at(args, 2), i32_at(args, 3)).map(Datum::I32)
+            numeric_at(args, 0).width_bucket(numeric_at(args, 1), numeric_at(args, 2), i32_at(args, 3)).map(Datum::I32)
         }),
     ),
     // Casts.
@@ -111,8 +82,10 @@ pub(super) const FUNCTIONS: &[&[Entry]] = &[&[
     value!("numeric", |_, a: &Numeric, typmod: i32| -> Numeric { a.apply_typmod(typmod) }),
 ]];
 
-/// SQL-language builtins of this module, by `pg_proc.oid`: `round(x)` and `trunc(x)`.
+/// SQL-language builtins of this module, by `pg_proc.oid`: `round(x)`, `trunc(x)`, `log(x)`, `log10(x)`.
 pub(super) const SQL_FUNCTIONS: &[(u32, Implementation)] = &[
+    (1481, Implementation::Scalar(|_, args| numeric_at(args, 0).log10().map(Datum::Numeric))),
+    (1741, Implementation::Scalar(|_, args| numeric_at(args, 0).log10().map(Datum::Numeric))),
     (1708, Implementation::Scalar(|_, args| numeric_at(args, 0).round(0).map(Datum::Numeric))),
     (1710, Implementation::Scalar(|_, args| numeric_at(args, 0).trunc(0).map(Datum::Numeric))),
 ];

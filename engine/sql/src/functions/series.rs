@@ -7,7 +7,7 @@ use super::errors::invalid_parameter;
 use super::{Entry, Implementation};
 
 /// The emitter of a set's rows.
-type Emit<'a> = &'a mut dyn FnMut(&[Datum]) -> Result<()>;
+pub(super) type Emit<'a> = &'a mut dyn FnMut(&[Datum]) -> Result<()>;
 
 #[cold]
 pub(super) fn zero_step() -> PgError {

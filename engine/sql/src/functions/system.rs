@@ -1,11 +1,15 @@
 //! What a session says of itself, and of values' types and NULLs.
 
 use helios_env::Timestamp;
+use helios_types::datetime::{
+    timestamptz_to_date, timestamptz_to_time, timestamptz_to_timestamp, timestamptz_to_timetz,
+};
 use helios_types::{Datum, PgError, Result, SqlState, io};
 
 use super::arguments::{i32_at, text_at};
 use super::format::spread;
 use super::{Entry, FunctionContext, Implementation};
+use crate::expr::SqlValue;
 use crate::session::SessionContext;
 
 /// What `version()` answers. Clients read the number behind "PostgreSQL".
@@ -64,6 +68,24 @@ fn timeofday(session: &SessionContext) -> String {
 /// Microseconds since 2000.
 pub(super) fn since_2000(timestamp: Timestamp) -> i64 {
     timestamp.0 - 946_684_800_000_000
+}
+
+/// SQL's keywords that look like columns. `CURRENT_SCHEMA` needs the catalog: `None`. A precision is the caller's
+/// business.
+pub fn sql_value(session: &SessionContext, value: SqlValue) -> Option<Datum> {
+    let zone = &session.style.time_zone;
+    let now = session.now();
+    Some(match value {
+        SqlValue::CurrentRole | SqlValue::CurrentUser | SqlValue::User => Datum::Text(session.user.clone()),
+        SqlValue::SessionUser => Datum::Text(session.session_user.clone()),
+        SqlValue::CurrentCatalog => Datum::Text(session.database.clone()),
+        SqlValue::CurrentSchema => return None,
+        SqlValue::CurrentTimestamp => Datum::I64(now),
+        SqlValue::LocalTimestamp => Datum::I64(timestamptz_to_timestamp(now, zone).unwrap_or(now)),
+        SqlValue::CurrentDate => Datum::I32(timestamptz_to_date(now, zone)),
+        SqlValue::CurrentTime => timestamptz_to_timetz(now, zone).map_or(Datum::Null, Datum::TimeTz),
+        SqlValue::LocalTime => timestamptz_to_time(now, zone).map_or(Datum::Null, Datum::I64),
+    })
 }
 
 /// Functions of this module.

@@ -29,10 +29,11 @@ fn valid_day(year: i32, month: i32, day: i32) -> Result<i64> {
 
 /// `make_date(year, month, day)`; negative years are BC.
 pub fn make_date(year: i32, month: i32, day: i32) -> Result<i32> {
-    let days = valid_day(year, month, day)?;
+    // PostgreSQL shows the astronomical year here.
+    let shown = if year < 0 && year != i32::MIN { year + 1 } else { year };
+    let days = valid_day(year, month, day)
+        .map_err(|_| out_of_range(format!("date field value out of range: {shown}-{month:02}-{day:02}")))?;
     if days < i64::from(DATE_MIN) || days > i64::from(DATE_MAX) {
-        // PostgreSQL shows the astronomical year here.
-        let shown = if year < 0 { year + 1 } else { year };
         return Err(out_of_range(format!("date out of range: {shown}-{month:02}-{day:02}")));
     }
     Ok(days as i32)
@@ -40,6 +41,9 @@ pub fn make_date(year: i32, month: i32, day: i32) -> Result<i32> {
 
 /// C's `%02g` of seconds.
 fn shown_seconds(seconds: f64) -> String {
+    if seconds.is_infinite() {
+        return if seconds > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
     let mut text = Vec::new();
     crate::io::write_general(seconds, 6, &mut text);
     let text = String::from_utf8_lossy(&text).into_owned();

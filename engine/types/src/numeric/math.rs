@@ -136,13 +136,15 @@ impl Numeric {
         if self.is_nan() || number.is_nan() {
             return Ok(Numeric::NAN);
         }
-        for sign in [self.signum(), number.signum()] {
-            if sign < 0 {
-                return Err(logarithm_error(sign));
-            }
-        }
-        if self.is_zero() || number.is_zero() {
-            return Err(logarithm_error(0));
+        // Of finite values the base is looked at first; beside an infinity, signs come before zeros.
+        let signs = [self.signum(), number.signum()];
+        let refused = if self.is_finite() && number.is_finite() {
+            signs.into_iter().find(|sign| *sign <= 0)
+        } else {
+            signs.into_iter().filter(|sign| *sign <= 0).min()
+        };
+        if let Some(sign) = refused {
+            return Err(logarithm_error(sign));
         }
         match (self.is_finite(), number.is_finite()) {
             (false, false) => return Ok(Numeric::NAN),

@@ -232,7 +232,7 @@ impl Compiler<'_> {
     fn call(&mut self, call: &FuncExpr, ty: ExprType, eager: bool) -> Result<Node> {
         let args = self.nodes(&call.args, eager)?;
         let proc = catalog::proc(call.function)?;
-        if let Some(Implementation::Suspending(function)) = functions::lookup(proc.source) {
+        if let Some(Implementation::Suspending(function)) = functions::bind(proc.oid, proc.source) {
             let kind = SuspendKind::Function { function, strict: proc.strict };
             return Ok(Node::Suspend(Box::new(Suspend { kind, args, ty })));
         }
@@ -303,7 +303,7 @@ const BOOLEAN: ExprType = ExprType::new(oid::BOOL);
 /// A call of a function that must not wait.
 fn pure_call(call: &FuncExpr, result: ExprType) -> Result<Call> {
     let proc = catalog::proc(call.function)?;
-    let implementation = match functions::lookup(proc.source) {
+    let implementation = match functions::bind(proc.oid, proc.source) {
         Some(implementation @ (Implementation::Scalar(_) | Implementation::Kernel(..))) => implementation,
         Some(Implementation::Suspending(_)) => {
             return Err(PgError::unsupported(format_args!("{} in this place", catalog::signature(proc))));

@@ -62,7 +62,7 @@ fn call(
             push_row(&mut builders, row);
             Ok(())
         };
-        match functions::lookup(proc.source) {
+        match functions::bind(proc.oid, proc.source) {
             Some(Implementation::Set(set)) => set(&function_context, args, &mut emit)?,
             Some(Implementation::Scalar(scalar) | Implementation::Kernel(scalar, _)) => {
                 emit(&[scalar(&function_context, args)?])?;

@@ -218,7 +218,7 @@ impl InRange {
             row.family == class.family && row.number == IN_RANGE && row.left == key.ty.oid && row.right == offset
         });
         let proc = catalog::proc(found.ok_or_else(unsupported)?.function)?;
-        match functions::lookup(proc.source) {
+        match functions::bind(proc.oid, proc.source) {
             Some(Implementation::Scalar(scalar) | Implementation::Kernel(scalar, _)) => {
                 let boolean = helios_types::oid::BOOL;
                 let arg_types = [key.ty.oid, key.ty.oid, offset, boolean, boolean];
