@@ -129,12 +129,8 @@ impl Analyzer<'_> {
             Datum::Text(text) => self.input(target, typmod, text, position(literal.location))?,
             _ => Datum::Null,
         };
-        let location = match (location, literal.location) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
         let ty = ExprType { oid: target, typmod, collation: self.type_collation(target) };
-        Ok(Expr::constant(value, ty).at(location))
+        Ok(Expr::constant(value, ty).at(literal.location))
     }
 
     /// A conversion in the tree (`build_coercion_expression`).

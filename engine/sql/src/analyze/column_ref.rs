@@ -108,6 +108,13 @@ impl Analyzer<'_> {
         if let Some(field) = self.project_field(&value, name)? {
             return Ok(field);
         }
+        if let ExprKind::Var(var) = &value.kind
+            && var.column == system_column::WHOLE_ROW
+        {
+            let entry = &self.levels[self.levels.len() - 1 - var.levels_up as usize].range_table[var.rte];
+            let message = format!("column {}.{name} does not exist", entry.alias);
+            return Err(error(SqlState::UNDEFINED_COLUMN, message).at(location));
+        }
         let type_oid = value.ty.oid;
         if type_oid == oid::RECORD {
             let message = format!("could not identify column \"{name}\" in record data type");

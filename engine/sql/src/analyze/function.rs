@@ -80,9 +80,14 @@ impl Analyzer<'_> {
         let types: Vec<Oid> = args.iter().map(|arg| arg.ty.oid).collect();
         let arguments = CallArguments { types: &types, names, variadic: call.func_variadic };
         let detail = self.lookup().function_detail(name, arguments).map_err(|refusal| {
-            // VARIADIC's complaint is about the argument, others about the call.
-            let variadic = refusal.message() == "VARIADIC argument must be an array";
-            refusal.at(if variadic { args.last().and_then(expr_position) } else { at(location) })
+            // VARIADIC's complaint is about the argument, others about the call; polymorphism complains of no place.
+            if refusal.message() == "VARIADIC argument must be an array" {
+                refusal.at(args.last().and_then(expr_position))
+            } else if refusal.code() == SqlState::DATATYPE_MISMATCH {
+                refusal
+            } else {
+                refusal.at(at(location))
+            }
         })?;
         let found = match detail {
             FunctionDetail::Call(found) => found,

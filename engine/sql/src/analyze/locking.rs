@@ -44,7 +44,11 @@ impl Analyzer<'_> {
                 let message = format!("{} must specify unqualified relation names", name_of(strength));
                 return Err(error(SqlState::SYNTAX_ERROR, message).at(at(range_var.location)));
             }
-            let named = |rte: &usize| query.range_table[*rte].alias == *name;
+            let unnamed = |rte: usize| {
+                let is_join = matches!(query.range_table[rte].kind, RteKind::Join { .. });
+                is_join && query.range_table[rte].alias == "unnamed_join"
+            };
+            let named = |rte: &usize| query.range_table[*rte].alias == *name && !unnamed(*rte);
             let Some(rte) = (0..query.range_table.len()).find(named) else {
                 let message = format!("relation \"{name}\" in {} clause not found in FROM clause", name_of(strength));
                 return Err(error(SqlState::UNDEFINED_TABLE, message).at(at(range_var.location)));

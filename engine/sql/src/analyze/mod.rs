@@ -64,6 +64,9 @@ mod volatility;
 mod walk;
 mod window;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use helios_catalog::CatalogSnapshot;

@@ -81,7 +81,7 @@ impl Analyzer<'_> {
         let elements = self.inference_elements(infer)?;
         let predicate = match infer.where_clause.as_deref() {
             Some(node) => {
-                let mut predicate = self.where_clause(node, ExprContext::IndexPredicate, "WHERE")?;
+                let mut predicate = self.transform_expr(inner(node)?, ExprContext::IndexPredicate)?;
                 self.assign_collations(&mut predicate)?;
                 Some(predicate)
             }
@@ -135,7 +135,7 @@ impl Analyzer<'_> {
             };
             let opclass = match element.opclass.as_slice() {
                 [] => None,
-                name => Some(btree_operator_class(&name_list(name)?, at(infer.location))?),
+                name => Some(btree_operator_class(&name_list(name)?)?),
             };
             elements.push(Element { expr, collation, opclass });
         }
@@ -247,11 +247,11 @@ fn constraint_index(table: &Table, name: &str) -> Result<Oid> {
     }
 }
 
-fn btree_operator_class(path: &[&str], place: Option<usize>) -> Result<Oid> {
+fn btree_operator_class(path: &[&str]) -> Result<Oid> {
     let name = path.last().copied().unwrap_or_default();
     let found = facts::operator_classes().by_name(facts::BTREE, name);
     found.map(|class| class.oid).ok_or_else(|| {
         let message = format!("operator class \"{}\" does not exist for access method \"btree\"", path.join("."));
-        error(SqlState::UNDEFINED_OBJECT, message).at(place)
+        error(SqlState::UNDEFINED_OBJECT, message)
     })
 }

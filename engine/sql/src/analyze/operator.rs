@@ -125,7 +125,9 @@ impl Analyzer<'_> {
             [left, right] => self.lookup().binary_operator(schema, name, *left, *right),
             _ => return Err(PgError::internal("an operator of more than two operands")),
         };
-        found.map_err(|refusal| refusal.at(at(location)))
+        // Polymorphism complains of no place.
+        let polymorphism = |refusal: &PgError| refusal.code() == SqlState::DATATYPE_MISMATCH;
+        found.map_err(|refusal| if polymorphism(&refusal) { refusal } else { refusal.at(at(location)) })
     }
 
     /// `a op ANY (array)`, `a op ALL (array)`.

@@ -69,7 +69,7 @@ impl Analyzer<'_> {
     fn plain_select(&mut self, select: &pb::SelectStmt, unknowns: Unknowns) -> Result<Query> {
         let mut query = blank_query(Command::Select);
         self.with_clause(select.with_clause.as_ref(), &mut query)?;
-        refuse_into(select)?;
+        self.refuse_into(select)?;
         for definition in &select.window_clause {
             let Node::WindowDef(definition) = inner(definition)? else {
                 return Err(PgError::internal("WINDOW without definitions"));
@@ -213,13 +213,14 @@ impl Analyzer<'_> {
     }
 }
 
-/// SELECT INTO is a statement of its own, not a query.
-pub(super) fn refuse_into(select: &pb::SelectStmt) -> Result<()> {
-    match &select.into_clause {
-        None => Ok(()),
-        Some(into) => {
-            let place = into.rel.as_ref().and_then(|rel| at(rel.location));
-            Err(PgError::new(SqlState::SYNTAX_ERROR, "SELECT ... INTO is not allowed here").at(place))
-        }
+impl Analyzer<'_> {
+    /// SELECT INTO is a statement of its own, not a query.
+    pub(super) fn refuse_into(&self, select: &pb::SelectStmt) -> Result<()> {
+        let Some(into) = &select.into_clause else { return Ok(()) };
+        let place = into.rel.as_ref().and_then(|rel| at(rel.location));
+        Err(match self.levels.len() {
+            1 => PgError::unsupported("SELECT INTO").at(place),
+            _ => PgError::new(SqlState::SYNTAX_ERROR, "SELECT ... INTO is not allowed here").at(place),
+        })
     }
 }

@@ -9,7 +9,7 @@ use super::coerce::select_common_typmod;
 use super::context::ExprContext;
 use super::location::expr_position;
 use super::namespace::{NamespaceColumn, NamespaceItem};
-use super::select::{Unknowns, blank_query, refuse_into};
+use super::select::{Unknowns, blank_query};
 use super::target_list::entry;
 use super::walk::shift_query_levels;
 use super::{Analyzer, error};
@@ -47,18 +47,20 @@ impl Analyzer<'_> {
         while let Some(left) = leftmost.larg.as_deref() {
             leftmost = left;
         }
-        refuse_into(leftmost)?;
-        refuse_into(select)?;
+        self.refuse_into(leftmost)?;
+        self.refuse_into(select)?;
         refuse_locking(select)?;
         let mut query = blank_query(Command::Select);
         self.with_clause(select.with_clause.as_ref(), &mut query)?;
         let branch = self.set_operation(select, recursive)?;
         let names = self.leftmost_names(&branch.tree);
         let leftmost_rte = leftmost_leaf(&branch.tree);
+        let places = self.output_places(leftmost_rte);
         let list = branch.columns.into_iter().enumerate().zip(names).map(|((index, column), name)| {
+            let location = places.get(index).copied().flatten();
             let number = i32::try_from(index).expect("a query has at most 1,664 columns");
             let kind = ExprKind::Var(Var { rte: leftmost_rte, column: number, levels_up: 0 });
-            entry(Expr { kind, ty: column.ty, location: column.location }, name)
+            entry(Expr { kind, ty: column.ty, location }, name)
         });
         query.target_list = list.collect();
         query.set_operation = Some(branch.tree);
@@ -95,6 +97,17 @@ impl Analyzer<'_> {
         let entry = &self.current().range_table[rte];
         let item = NamespaceItem { columns, merged_only: true, ..NamespaceItem::of(rte, entry) };
         self.show(item, false, true);
+    }
+
+    /// Where a leaf's output columns stand.
+    fn output_places(&self, rte: usize) -> Vec<Option<u32>> {
+        match &self.current().range_table[rte].kind {
+            RteKind::Subquery(query) => {
+                let visible = query.target_list.iter().filter(|target| !target.junk);
+                visible.map(|target| super::location::expr_location(&target.expr)).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn leftmost_names(&self, tree: &SetOperation) -> Vec<String> {

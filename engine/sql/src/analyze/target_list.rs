@@ -148,7 +148,7 @@ impl Analyzer<'_> {
                 return Err(PgError::unsupported("expansion of an anonymous record").at(position));
             }
             let message = format!("type {} is not composite", self.format_type(value.ty.oid, -1));
-            return Err(error(SqlState::WRONG_OBJECT_TYPE, message).at(position));
+            return Err(error(SqlState::WRONG_OBJECT_TYPE, message));
         };
         let fields = columns.into_iter().enumerate().map(|(index, (name, ty))| {
             let kind = ExprKind::Field(Box::new(value.clone()), index);
@@ -190,6 +190,17 @@ impl Analyzer<'_> {
     fn origin(&self, var: Var, level: usize) -> Option<(Oid, i16)> {
         let level = level.checked_sub(var.levels_up as usize)?;
         let entry = self.levels[level].range_table.get(var.rte)?;
+        let relation = match &entry.kind {
+            RteKind::Relation { table, .. } => Some(table.oid),
+            RteKind::System { oid } => Some(*oid),
+            RteKind::Subquery(_) if !entry.view.is_none() => Some(entry.view),
+            _ => None,
+        };
+        match (relation, var.column) {
+            (Some(relation), system_column::WHOLE_ROW) => return Some((relation, 0)),
+            (Some(relation), system) if system < 0 => return Some((relation, i16::try_from(system).ok()?)),
+            _ => {}
+        }
         let column = usize::try_from(var.column).ok()?;
         match &entry.kind {
             RteKind::Relation { table, .. } => Some((table.oid, entry.columns.get(column)?.attnum)),

@@ -131,14 +131,15 @@ impl Analyzer<'_> {
         match inner(source)? {
             Node::SubLink(link) if link.sub_link_type() == pb::SubLinkType::ExprSublink => {
                 let query = Arc::new(self.sub_link_query(link)?);
-                let columns: Vec<ExprType> =
-                    query.target_list.iter().filter(|target| !target.junk).map(|target| target.expr.ty).collect();
+                let visible = query.target_list.iter().filter(|target| !target.junk);
+                let columns: Vec<(ExprType, Option<u32>)> =
+                    visible.map(|target| (target.expr.ty, super::location::expr_location(&target.expr))).collect();
                 if columns.len() != wanted {
                     return Err(mismatch(link.location));
                 }
                 let number = self.level().multi_assignments;
                 self.level().multi_assignments += 1;
-                let field = |(index, ty): (usize, ExprType)| {
+                let field = |(index, (ty, location)): (usize, (ExprType, Option<u32>))| {
                     let link_node = SubLink {
                         kind: SubLinkKind::MultiExpr(number),
                         test: None,
@@ -148,10 +149,10 @@ impl Analyzer<'_> {
                     let record = Expr {
                         kind: ExprKind::SubLink(Box::new(link_node)),
                         ty: ExprType::new(oid::RECORD),
-                        location: place(link.location),
+                        location: None,
                     };
                     let kind = ExprKind::Field(Box::new(record), index);
-                    Expr { kind, ty, location: place(link.location) }
+                    Expr { kind, ty, location }
                 };
                 Ok(columns.into_iter().enumerate().map(field).collect())
             }
