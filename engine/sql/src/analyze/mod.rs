@@ -77,7 +77,7 @@ pub use context::ExprContext;
 pub use params::ParamTypes;
 pub use stored::{ExpressionUse, StoredExpression, analyze_expression, analyze_expression_text, coerce_to_target_type};
 pub use target_list::figure_index_column_name;
-pub use type_name::transform_type_name;
+pub use type_name::{transform_collation, transform_type_name};
 pub use volatility::volatility;
 pub use walk::{
     Descend, children, children_mut, for_each_expr, for_each_expr_mut, for_each_query_expr_mut, own_expressions,
@@ -262,7 +262,7 @@ fn inner(node: &pb::Node) -> Result<&pb::node::Node> {
 }
 
 /// The string of a `String` node.
-fn string_of(node: &pb::Node) -> Result<&str> {
+pub(crate) fn string_of(node: &pb::Node) -> Result<&str> {
     match inner(node)? {
         pb::node::Node::String(string) => Ok(&string.sval),
         _ => Err(PgError::internal("a name was expected in the raw tree")),
@@ -270,6 +270,6 @@ fn string_of(node: &pb::Node) -> Result<&str> {
 }
 
 /// The strings of a qualified name.
-fn name_list(nodes: &[pb::Node]) -> Result<Vec<&str>> {
+pub(crate) fn name_list(nodes: &[pb::Node]) -> Result<Vec<&str>> {
     nodes.iter().map(string_of).collect()
 }

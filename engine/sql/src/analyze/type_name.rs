@@ -14,6 +14,15 @@ pub fn transform_type_name(name: &pb::TypeName, context: &AnalyzeContext<'_>) ->
     Analyzer::new(context, ParamTypes::none()).type_name(name)
 }
 
+/// The collation that a name means.
+///
+/// # Errors
+///
+/// 42704 `collation "x" for encoding "UTF8" does not exist`, at `location`.
+pub fn transform_collation(name: &[pb::Node], location: i32, context: &AnalyzeContext<'_>) -> Result<Oid> {
+    Analyzer::new(context, ParamTypes::none()).collation_by_name(name, location)
+}
+
 impl Analyzer<'_> {
     /// `typenameTypeIdAndMod`.
     pub(super) fn type_name(&self, name: &pb::TypeName) -> Result<(Oid, TypeMod)> {

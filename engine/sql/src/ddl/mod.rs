@@ -11,93 +11,73 @@
 //!
 //! Names are claimed in a key space of their own because that is what makes two transactions that create the same name
 //! wait for one another and the second one fail, as PostgreSQL's unique indexes on its catalogs do.
+//!
+//! Whoever changes or drops an object first locks it, in the table lock mode that PostgreSQL takes (schemas and roles
+//! are locked by their OIDs like tables), and looks it up again in the newest catalog once the lock is held: see
+//! [`locks`]. So a descriptor is never replaced by one that was made from an older one.
+//!
+//! | module | statements |
+//! |---|---|
+//! | [`sequence`] | CREATE SEQUENCE, ALTER SEQUENCE |
+//! | [`unsupported`] | what is refused, by name |
 
+mod context;
 mod edit;
 mod ids;
+mod locks;
+mod names;
+mod sequence;
+mod unsupported;
 
+pub use context::{DdlContext, NameSpace, claim_initial_name};
 pub use edit::{CatalogEdit, EditMark, EditOutcome};
 pub use ids::{Ids, next_layout, next_oid, next_oid_pair, next_storage};
+pub use sequence::sequence_limits;
 
 use helios_storage::{BranchId, Space, StorageId};
-use helios_txn::{Inserted, Statement, Transaction};
-use helios_types::{Oid, PgError, Result, SqlState};
+use helios_types::{PgError, Result};
 
-use crate::session::SessionContext;
+use crate::parse::protobuf::node::Node;
 
 /// Where descriptors are stored.
 pub const CATALOG: Space = Space { branch: BranchId(0), storage: StorageId(1) };
 /// Where names are claimed.
 pub const NAMES: Space = Space { branch: BranchId(0), storage: StorageId(2) };
 
-/// What a DDL statement works with.
-pub struct DdlContext<'a> {
-    /// The transaction that it is part of.
-    pub transaction: &'a Transaction,
-    /// Its snapshot and command number.
-    pub statement: &'a Statement,
-    /// The catalog, with this transaction's changes.
-    pub catalog: &'a mut CatalogEdit,
-    /// Whose statement it is.
-    pub session: &'a SessionContext,
-    /// Schemas to look names up in.
-    pub search_path: &'a [Oid],
-    /// The statement's source text, which locations point into.
-    pub source: &'a str,
-    /// NOTICEs and WARNINGs for the client.
-    pub notices: &'a mut Vec<crate::parse::Notice>,
+/// Whether [`execute`] is for this statement: it runs it, or refuses it by its name.
+pub fn is_ddl(node: &Node) -> bool {
+    is_supported(node) || unsupported::statement_name(node).is_some()
 }
 
-/// Kinds of name that must be unique among themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum NameSpace {
-    Relation = 1,
-    Schema = 2,
-    Role = 3,
-    Database = 4,
+fn is_supported(node: &Node) -> bool {
+    matches!(node, Node::CreateSeqStmt(_) | Node::AlterSeqStmt(_))
 }
 
-impl DdlContext<'_> {
-    /// Claims a name, waiting for transactions that are about to take or to free it. The OID of its holder if it is
-    /// taken.
-    pub async fn claim_name(&self, kind: NameSpace, schema: Oid, name: &str, oid: Oid) -> Result<Option<Oid>> {
-        let row = oid.0.to_be_bytes().to_vec().into();
-        let key = name_key(kind, schema, name);
-        match self.transaction.insert(self.statement, NAMES, key, row).await? {
-            Inserted::Done => Ok(None),
-            Inserted::Exists(version) => {
-                let holder = version.value.row().and_then(|row| row.first_chunk::<4>().copied());
-                Ok(Some(holder.map_or(Oid::NONE, |bytes| Oid(u32::from_be_bytes(bytes)))))
-            }
+/// Runs a statement that changes the catalog; its command tag.
+///
+/// What it writes is seen by the transaction's next command. After an error the transaction, or everything since its
+/// last savepoint, must be rolled back.
+///
+/// # Errors
+///
+/// PostgreSQL's; 0A000 for what is not supported.
+pub async fn execute(node: &Node, ctx: &mut DdlContext<'_>) -> Result<String> {
+    ctx.refresh();
+    let tag = match node {
+        Node::CreateSeqStmt(statement) => {
+            sequence::create(statement, ctx).await?;
+            "CREATE SEQUENCE"
         }
-    }
-
-    /// Claims a relation's name; 42P07 when it is taken.
-    pub async fn claim_relation(&self, schema: Oid, name: &str, oid: Oid) -> Result<()> {
-        if self.catalog.snapshot().relation_in(schema, name).is_some()
-            || self.claim_name(NameSpace::Relation, schema, name, oid).await?.is_some()
-        {
-            return Err(PgError::new(SqlState::DUPLICATE_TABLE, format!("relation \"{name}\" already exists")));
+        Node::AlterSeqStmt(statement) => {
+            sequence::alter(statement, ctx).await?;
+            "ALTER SEQUENCE"
         }
-        Ok(())
-    }
-
-    /// Frees a name that an object of the catalog held.
-    pub fn free_name(&self, kind: NameSpace, schema: Oid, name: &str) {
-        self.transaction.delete_entry(self.statement, NAMES, name_key(kind, schema, name), true);
-    }
-}
-
-/// Claims a name of a new database's first objects, when nobody else can be there.
-pub fn claim_initial_name(transaction: &Transaction, statement: &Statement, kind: NameSpace, name: &str, oid: Oid) {
-    let row = oid.0.to_be_bytes().to_vec().into();
-    transaction.put(statement, NAMES, name_key(kind, Oid::NONE, name), row, false);
-}
-
-fn name_key(kind: NameSpace, schema: Oid, name: &str) -> bytes::Bytes {
-    let mut key = Vec::with_capacity(5 + name.len());
-    key.push(kind as u8);
-    key.extend_from_slice(&schema.0.to_be_bytes());
-    key.extend_from_slice(name.as_bytes());
-    key.into()
+        other => {
+            return Err(match unsupported::statement_name(other) {
+                Some(name) => PgError::unsupported(name),
+                None => PgError::internal("not a statement that changes the catalog"),
+            });
+        }
+    };
+    Ok(tag.to_owned())
 }
