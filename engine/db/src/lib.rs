@@ -12,6 +12,7 @@
 
 mod activity;
 mod config;
+mod copy;
 mod database;
 mod session;
 mod settings;
