@@ -68,6 +68,11 @@ impl Config {
         })
     }
 
+    /// Bytes that all running queries may take together.
+    pub(crate) fn query_memory(&self) -> usize {
+        usize::try_from(self.memory_limit_mb << 20).unwrap_or(usize::MAX) / 2
+    }
+
     pub(crate) fn storage_options(&self) -> helios_storage::Options {
         self.storage.clone().unwrap_or_default()
     }

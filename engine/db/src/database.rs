@@ -8,14 +8,14 @@ use helios_catalog::model::{Change, Object, initial_changes};
 use helios_env::Env;
 use helios_env::sync::{AtomicU32, Mutex, Ordering, RwLock};
 use helios_sql::ddl::{CATALOG, NameSpace, claim_initial_name};
+use helios_sql::execute::{CancelReason, MemoryBudget};
 use helios_storage::{Direction, KeyRange, RecoveryReport, Storage, Value};
 use helios_txn::{CommitOptions, TransactionOptions, Transactions};
 use helios_types::{PgError, Result};
 
-use helios_sql::execute::CancelReason;
-
 use crate::activity::{Activity, ActivityReport};
 use crate::config::Config;
+use crate::row_counts::RowCounts;
 use crate::session::{Session, SessionOptions};
 
 /// An open database. Cheap to clone; it closes when the last handle, session and connection are gone, or by
@@ -34,6 +34,8 @@ pub(crate) struct Inner {
     pub(crate) sessions: Mutex<BTreeMap<i32, Arc<Activity>>>,
     next_pid: AtomicU32,
     recovery: RecoveryReport,
+    row_counts: RowCounts,
+    memory: Arc<MemoryBudget>,
 }
 
 impl Database {
@@ -72,6 +74,7 @@ impl Database {
             Storage::open(env.clone(), config.storage_options()).await.map_err(helios_txn::Error::from)?;
         let transactions = Transactions::new(env.clone(), storage, recovery.last_xid + 1);
         let catalog = load_catalog(&transactions, recovery.catalog_version).await?;
+        let memory = MemoryBudget::new(config.query_memory());
         let database = Database {
             inner: Arc::new(Inner {
                 env,
@@ -81,6 +84,8 @@ impl Database {
                 sessions: Mutex::default(),
                 next_pid: AtomicU32::new(1),
                 recovery,
+                row_counts: RowCounts::default(),
+                memory,
             }),
         };
         Ok(database)
@@ -173,6 +178,19 @@ impl Database {
 
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    pub(crate) fn row_counts(&self) -> &RowCounts {
+        &self.inner.row_counts
+    }
+
+    /// The memory that all running queries share.
+    pub(crate) fn memory(&self) -> &Arc<MemoryBudget> {
+        &self.inner.memory
+    }
+
+    pub(crate) fn memory_limit(&self) -> usize {
+        self.inner.config.query_memory()
     }
 
     pub(crate) fn next_pid(&self) -> i32 {

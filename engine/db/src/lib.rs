@@ -14,6 +14,9 @@ mod activity;
 mod config;
 mod copy;
 mod database;
+mod doors;
+mod plan_catalog;
+mod row_counts;
 mod session;
 mod settings;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use helios_sql::analyze::ParamTypes;
 use helios_sql::parse::protobuf::node::Node;
 use helios_types::io::{BuiltInTypes, InputContext};
 use helios_types::{Datum, Oid, PgError, Result, SqlState};
@@ -11,6 +12,7 @@ use super::portal::Portal;
 use super::reply::{ColumnDescription, Format, PortalDescription, StatementDescription};
 use super::run::Run;
 use super::source::{Source, StatementRef, failed_block, is_exit};
+use super::statement::is_planned;
 use super::{Block, Session};
 
 /// A prepared statement.
@@ -54,7 +56,7 @@ impl Session {
         if self.block == Block::Failed && !statement.as_ref().is_some_and(|statement| is_exit(statement.node())) {
             return Err(failed_block());
         }
-        let prepared = self.analyze(statement, types).await?;
+        let prepared = self.analyze(statement, types, true)?;
         if self.statements.contains_key(name) {
             return Err(PgError::new(
                 SqlState::DUPLICATE_PREPARED_STATEMENT,
@@ -66,12 +68,23 @@ impl Session {
     }
 
     /// What a statement needs and returns, before it runs.
-    pub(super) async fn analyze(&mut self, statement: Option<StatementRef>, types: &[Oid]) -> Result<Prepared> {
-        let columns = match &statement {
-            None => None,
-            Some(statement) => self.utility_columns(statement.node())?,
+    pub(super) fn analyze(
+        &mut self,
+        statement: Option<StatementRef>,
+        types: &[Oid],
+        inferred: bool,
+    ) -> Result<Prepared> {
+        let (params, columns) = match &statement {
+            None => (types.to_vec(), None),
+            Some(statement) if is_planned(statement.node()) => {
+                let params =
+                    if inferred { ParamTypes::inferred(types.to_vec()) } else { ParamTypes::fixed(types.to_vec()) };
+                let planned = self.plan(statement, params, inferred)?;
+                (planned.params.clone(), planned.columns.clone())
+            }
+            Some(statement) => (types.to_vec(), self.utility_columns(statement.node())?),
         };
-        Ok(Prepared { statement, params: types.to_vec(), columns })
+        Ok(Prepared { statement, params, columns })
     }
 
     fn statement_named(&self, name: &str) -> Result<Arc<Prepared>> {
@@ -245,9 +258,10 @@ impl Session {
     ///
     /// 34000 when there is none of that name.
     pub fn execute(&mut self, portal: &str, max_rows: usize) -> Result<()> {
-        let Some(found) = self.portals.get(portal) else {
+        let Some(found) = self.portals.get_mut(portal) else {
             return self.failing(Err(Session::portal_missing(portal)));
         };
+        found.given = 0;
         let text = found.text();
         self.arrive(&text);
         self.run = Run::Portal { name: portal.to_owned(), remaining: (max_rows > 0).then_some(max_rows) };

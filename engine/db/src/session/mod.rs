@@ -30,29 +30,34 @@ mod portal;
 mod reply;
 mod run;
 mod source;
+mod statement;
 mod utility;
 mod variables;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use helios_env::Instant;
 use helios_env::hash::HashMap;
-use helios_env::{Instant, Timestamp};
+use helios_env::sync::Mutex;
 use helios_sql::execute::CancelReason;
 use helios_sql::parse::{Notice, Severity};
 use helios_sql::session::{SessionContext, text_style};
 use helios_storage::Durability;
 use helios_txn::TransactionOptions;
 use helios_types::io::Style;
-use helios_types::{Oid, PgError, Result, SqlState};
+use helios_types::{PgError, Result, SqlState};
 
 use crate::activity::{Activity, ActivityReport, ActivityState};
 use crate::database::Database;
+use crate::doors::{SequenceMemory, SettingsDoor, StatementDoors};
 use crate::settings::Settings;
 use block::Active;
 use extended::Prepared;
 use portal::Portal;
 use run::Run;
+
+pub(crate) use statement::read_only;
 
 pub use block::TransactionStatus;
 pub use encode::RowEncoder;
@@ -111,6 +116,9 @@ pub struct Session {
     context: SessionContext,
     /// When the running message is to end.
     deadline: Option<Instant>,
+    /// What plans depend on, for these settings.
+    environment: Option<(Arc<BTreeMap<String, String>>, Arc<str>)>,
+    sequences: Arc<SequenceMemory>,
 }
 
 impl Session {
@@ -191,6 +199,8 @@ impl Session {
             run: Run::Idle,
             context,
             deadline: None,
+            environment: None,
+            sequences: Arc::default(),
         })
     }
 
@@ -355,6 +365,9 @@ impl Session {
     fn arrive(&mut self, text: &Arc<str>) {
         let now = self.database.env().clock.wall();
         self.context.statement_timestamp = now;
+        if self.active.is_none() {
+            self.context.transaction_timestamp = now;
+        }
         if self.activity.token().reason() != Some(CancelReason::Shutdown) {
             self.activity.token().reset();
         }
@@ -388,14 +401,30 @@ impl Session {
         });
     }
 
-    /// The role that the session runs as.
-    pub(crate) fn user(&self) -> (&Arc<str>, Oid) {
-        (&self.context.user, self.context.user_oid)
+    /// Doors for a statement that begins now. There is a transaction.
+    fn doors(&mut self) -> Result<Arc<StatementDoors>> {
+        let catalog = self.newest_catalog();
+        let search_path = self.search_path(&catalog);
+        let active = self.transaction()?;
+        let (transaction, read_only) = (active.transaction.clone(), active.read_only);
+        Ok(Arc::new(StatementDoors {
+            database: self.database.clone(),
+            catalog,
+            search_path,
+            session: self.context.clone(),
+            transaction,
+            read_only,
+            sequences: self.sequences.clone(),
+            settings: Mutex::new(SettingsDoor { settings: self.settings.clone(), changes: Vec::new() }),
+        }))
     }
 
-    /// When the running statement arrived.
-    pub(crate) fn statement_timestamp(&self) -> Timestamp {
-        self.context.statement_timestamp
+    /// Takes over what a statement did to the session.
+    fn take_over(&mut self, doors: &StatementDoors) -> Result<()> {
+        for (name, value, scope) in doors.take_changes() {
+            self.set_setting(&name, &value, scope)?;
+        }
+        Ok(())
     }
 }
 

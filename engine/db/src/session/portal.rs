@@ -3,14 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use helios_sql::execute::Batch;
+use helios_sql::execute::{Batch, Execution};
 use helios_sql::parse::protobuf::node::Node;
+use helios_sql::query::Command;
 use helios_types::{Datum, PgError, Result, SqlState};
 
 use super::Session;
 use super::extended::Prepared;
 use super::reply::{ColumnDescription, Format, Reply};
 use super::source::StatementRef;
+use super::statement::{command_tag, is_planned};
+use crate::doors::StatementDoors;
 
 /// A statement bound to values.
 pub(super) struct Portal {
@@ -19,6 +22,8 @@ pub(super) struct Portal {
     pub(super) formats: Arc<[Format]>,
     /// How many savepoints there were when it was made.
     depth: usize,
+    /// Rows given since it was last executed.
+    pub(super) given: u64,
     state: State,
 }
 
@@ -26,6 +31,8 @@ pub(super) struct Portal {
 pub(super) enum State {
     /// Not begun.
     Ready,
+    /// A plan under way.
+    Running(Execution, Arc<StatementDoors>),
     /// Rows that are there already.
     Rows(VecDeque<Batch>, String),
     /// Done; it may have been one that returns rows, which returns none then.
@@ -42,7 +49,7 @@ pub(super) enum Step {
 
 impl Portal {
     pub(super) fn new(prepared: Arc<Prepared>, params: Vec<Datum>, formats: Arc<[Format]>, depth: usize) -> Portal {
-        Portal { prepared, params, formats, depth, state: State::Ready }
+        Portal { prepared, params, formats, depth, given: 0, state: State::Ready }
     }
 
     pub(super) fn is_empty_statement(&self) -> bool {
@@ -71,7 +78,7 @@ impl Portal {
 impl Session {
     /// A portal for a statement of a script.
     pub(super) async fn open(&mut self, statement: StatementRef) -> Result<Portal> {
-        let prepared = self.analyze(Some(statement), &[]).await?;
+        let prepared = self.analyze(Some(statement), &[], false)?;
         let formats = vec![Format::Text; prepared.columns.as_ref().map_or(0, |columns| columns.len())].into();
         Ok(Portal::new(Arc::new(prepared), Vec::new(), formats, self.depth()))
     }
@@ -88,6 +95,7 @@ impl Session {
         }
         let returns_rows = portal.columns().is_some();
         match &mut portal.state {
+            State::Running(..) => self.pull(portal, limit).await,
             State::Rows(batches, tag) => match batches.pop_front() {
                 None => {
                     let tag = std::mem::take(tag);
@@ -109,7 +117,46 @@ impl Session {
         }
     }
 
-    async fn start(&mut self, portal: &Portal) -> Result<State> {
-        self.utility(portal).await
+    /// Pulls the next rows of a plan.
+    async fn pull(&mut self, portal: &mut Portal, limit: Option<usize>) -> Result<Step> {
+        let State::Running(execution, doors) = &mut portal.state else {
+            return Err(PgError::internal("a portal that is not running was pulled"));
+        };
+        let returns_rows = portal.prepared.columns.is_some();
+        loop {
+            let batch = execution.fetch(limit.unwrap_or(usize::MAX)).await?;
+            self.take_over(doors)?;
+            match batch {
+                Some(batch) if returns_rows => {
+                    portal.given += batch.rows() as u64;
+                    return Ok(Step::Rows(batch));
+                }
+                Some(_) => {}
+                None => {
+                    let command = execution.plan().command;
+                    // A SELECT counts the rows of this call only.
+                    let rows = match command {
+                        Command::Select => portal.given,
+                        _ => execution.processed(),
+                    };
+                    portal.state = State::Done;
+                    return Ok(Step::Complete(command_tag(command, rows)));
+                }
+            }
+        }
+    }
+
+    async fn start(&mut self, portal: &mut Portal) -> Result<State> {
+        let prepared = portal.prepared.clone();
+        match &prepared.statement {
+            Some(statement) if is_planned(statement.node()) => {
+                let params = std::mem::take(&mut portal.params);
+                let columns = prepared.columns.as_ref();
+                let (execution, doors) = self.start_plan(statement, params, &prepared.params, columns).await?;
+                Ok(State::Running(execution, doors))
+            }
+            Some(statement) => self.utility(statement).await,
+            None => Err(PgError::internal("a portal without a statement was run")),
+        }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use helios_sql::parse::{Notice, Severity};
-use helios_sql::parse::{ParseOptions, RawStatement, parse_with, protobuf as pb};
+use helios_env::sync::Mutex;
+use helios_sql::parse::{Notice, ParseOptions, RawStatement, Severity, parse_with, protobuf as pb};
 use helios_types::{PgError, Result, SqlState};
+
+use super::statement::Planned;
 
 /// A source text and its statements.
 #[derive(Debug)]
@@ -13,12 +15,15 @@ pub(crate) struct Source {
     pub(crate) statements: Vec<RawStatement>,
     /// What the parser had to say.
     pub(crate) notices: Vec<Notice>,
+    /// Plans of each statement, under different circumstances.
+    plans: Vec<Mutex<Vec<Arc<Planned>>>>,
 }
 
 impl Source {
     pub(crate) fn parse(text: &str) -> Result<Arc<Source>> {
         let parsed = parse_with(text, ParseOptions::default())?;
-        Ok(Arc::new(Source { text: text.into(), statements: parsed.statements, notices: parsed.notices }))
+        let plans = parsed.statements.iter().map(|_| Mutex::default()).collect();
+        Ok(Arc::new(Source { text: text.into(), statements: parsed.statements, notices: parsed.notices, plans }))
     }
 }
 
@@ -30,6 +35,10 @@ pub(crate) struct StatementRef {
 }
 
 impl StatementRef {
+    pub(super) fn plans(&self) -> &Mutex<Vec<Arc<Planned>>> {
+        &self.source.plans[self.index]
+    }
+
     /// Its raw tree.
     pub(crate) fn node(&self) -> &pb::node::Node {
         self.source.statements[self.index].node()

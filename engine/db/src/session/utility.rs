@@ -7,8 +7,9 @@ use helios_sql::parse::protobuf::node::Node;
 use helios_types::{PgError, Result};
 
 use super::Session;
-use super::portal::{Portal, State};
+use super::portal::State;
 use super::reply::ColumnDescription;
+use super::source::StatementRef;
 
 fn done(tag: impl Into<String>) -> State {
     State::Rows(std::collections::VecDeque::new(), tag.into())
@@ -24,8 +25,8 @@ impl Session {
     }
 
     /// Runs a statement without a plan.
-    pub(super) async fn utility(&mut self, portal: &Portal) -> Result<State> {
-        match portal.node() {
+    pub(super) async fn utility(&mut self, statement: &StatementRef) -> Result<State> {
+        match statement.node() {
             Node::TransactionStmt(statement) => self.transaction_control(statement).await.map(done),
             Node::VariableSetStmt(statement) => {
                 self.transaction()?;

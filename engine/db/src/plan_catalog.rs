@@ -1,0 +1,36 @@
+//! What the planner asks about users' objects, answered from a catalog snapshot.
+
+use std::sync::Arc;
+
+use helios_catalog::CatalogSnapshot;
+use helios_catalog::model::{Index, Table};
+use helios_sql::analyze::{ExpressionUse, analyze_expression_text};
+use helios_sql::expr::Expr;
+use helios_sql::plan::PlanCatalog;
+use helios_sql::session::SessionContext;
+use helios_types::{Oid, Result};
+
+use crate::row_counts::RowCounts;
+
+/// A catalog snapshot as the planner sees it.
+pub(crate) struct SnapshotCatalog<'a> {
+    pub(crate) catalog: &'a CatalogSnapshot,
+    pub(crate) session: &'a SessionContext,
+    pub(crate) row_counts: &'a RowCounts,
+}
+
+impl PlanCatalog for SnapshotCatalog<'_> {
+    fn index(&self, oid: Oid) -> Option<Arc<Index>> {
+        self.catalog.index(oid).cloned()
+    }
+
+    fn table_expression(&self, table: &Arc<Table>, text: &str) -> Result<Expr> {
+        // It was checked when it was made; as an index expression nothing is added to it.
+        let usage = ExpressionUse::AlterColumn;
+        Ok(analyze_expression_text(text, Some(table), usage, self.catalog, self.session)?.expr)
+    }
+
+    fn row_estimate(&self, table: &Table) -> Option<f64> {
+        self.row_counts.estimate(table.oid)
+    }
+}
