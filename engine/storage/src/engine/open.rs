@@ -1,6 +1,7 @@
 //! Opening: from a directory to an engine.
 //!
-//! Nothing in the directory is changed before everything in it has been understood; then, in this order: the log's
+//! Nothing in the directory is changed before everything in it has been understood (a new one gets its FORMAT, its
+//! directories and an empty manifest, in this order); then the log's
 //! unproven tail is made durable in a new segment, a new manifest base is installed, and what neither names is removed.
 //! A crash in between leaves a directory from which the same follows again.
 
@@ -136,7 +137,7 @@ pub(crate) async fn open(env: Env, options: Options) -> Result<(Arc<Engine>, Rec
     Ok((engine, report))
 }
 
-/// What the newest manifest says, and its number; 0 and nothing in a directory that is being created.
+/// What the newest manifest says, and its number; a first one is made in a directory that is being created.
 async fn read_manifest(
     env: &Env,
     options: &Options,
@@ -149,7 +150,11 @@ async fn read_manifest(
         return match segment.or_else(|| listing.tables.first().map(|&id| table_path(id))) {
             None => {
                 report.created = true;
-                Ok((0, ManifestState::default()))
+                // Before there is a log: a log without a manifest is a database that lost it.
+                let (direct, state) = (options.direct_io, ManifestState::default());
+                let created = Manifest::create(env, direct, database, 1, state, MANIFEST_EDITS_MAX).await;
+                created.map_err(manifest_error)?;
+                Ok((1, ManifestState::default()))
             }
             Some(path) => {
                 let what = format!("there is no manifest, but there is \"{path}\"");
@@ -201,10 +206,14 @@ async fn install_manifest(
     let is_tiny = options.segment_bytes < 1 << 20;
     let edits_max = if is_tiny { MANIFEST_EDITS_MAX_TINY } else { MANIFEST_EDITS_MAX };
     let manifest = Manifest::create(env, options.direct_io, database, number + 1, state, edits_max).await;
-    manifest.map_err(|error| match error {
+    manifest.map_err(manifest_error)
+}
+
+fn manifest_error(error: EditError) -> Error {
+    match error {
         EditError::NoSpace(error) | EditError::Fatal(error) => Error::Io(error),
         EditError::Refused(what) => Error::corruption(MANIFEST_DIRECTORY, 0, what),
-    })
+    }
 }
 
 async fn remove_unfinished(env: &Env, listing: &Listing) -> Result<u64> {
@@ -233,7 +242,8 @@ async fn remove_orphans(
         remove(env, &table_path(id)).await?;
         removed += 1;
     }
-    for number in listing.manifests.iter().filter_map(|name| name.manifest()).filter(|&number| number <= manifest) {
+    let older = listing.manifests.iter().filter_map(|name| name.manifest()).filter(|&number| number < manifest);
+    for number in older.chain([manifest]) {
         remove(env, &ManifestName::Manifest(number).path()).await?;
     }
     for &id in segments {

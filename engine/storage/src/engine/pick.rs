@@ -95,16 +95,14 @@ fn pick_level(levels: &Levels, options: &Options, cursors: &Cursors) -> Option<J
 
 /// Merges or moves `inputs`, which are files of `level`, into the level below.
 pub(super) fn job(levels: &Levels, level: usize, inputs: Vec<LevelFile>) -> Job {
-    let mut below: Vec<LevelFile> = Vec::new();
-    for input in &inputs {
-        let summary = input.summary();
-        for file in levels.overlapping(level + 1, &summary.smallest, &summary.largest) {
-            if !below.iter().any(|known| known.table.id() == file.table.id()) {
-                below.push(file.clone());
-            }
-        }
-    }
-    below.sort_by(|a, b| a.summary().smallest.cmp(&b.summary().smallest));
+    // Whatever lies below the hull of the inputs, not just below each: a file of the output may span a gap between two
+    // inputs, and must not overlap a file in it.
+    let smallest = inputs.iter().map(|file| &file.summary().smallest).min();
+    let largest = inputs.iter().map(|file| &file.summary().largest).max();
+    let below = match (smallest, largest) {
+        (Some(smallest), Some(largest)) => levels.overlapping(level + 1, smallest, largest).to_vec(),
+        _ => Vec::new(),
+    };
     let disjoint = || {
         inputs.iter().enumerate().all(|(number, file)| {
             let summary = file.summary();

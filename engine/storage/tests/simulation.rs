@@ -1,0 +1,476 @@
+//! Commits by several clients in worlds that fail: power cuts, kills, torn and lost and reordered writes, failed syncs, full
+//! disks, short and failing I/O, cancelled commits, and recoveries that are themselves cut off.
+//!
+//! Every transaction writes a *marker*, a row of its own, beside rows that many transactions fight over. So after each
+//! recovery the markers say which transactions happened and in what order, and everything else follows from that:
+//!
+//! * what was acknowledged as durable is there, under the timestamp that was acknowledged;
+//! * what was refused is not there, ever; what one recovery has shown, there or not, is so for good;
+//! * whatever is missing is a suffix: no transaction is there while one before it is not;
+//! * every row, sequence and deletion is exactly what the transactions that happened leave behind, at the newest timestamp
+//!   and, while the clients run, at every snapshot that they take.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use helios_env::sync::Mutex;
+use helios_env::{Env, Rng};
+use helios_sim::{
+    Choices, Class, FaultKind, Handle, Stats, Stop, Swarm, Violation, Workload, World, cancellable, swarm,
+};
+use helios_storage::{
+    CommitTs, Direction, Durability, Entry, Error, KeyRange, Options, SequenceReservation, Space, Storage, Value,
+    Write, WriteBatch,
+};
+
+const MARKERS: Space = Space::new(0, 1);
+const ROWS: Space = Space::new(1, 2);
+/// Spaces from here on are filled and dropped.
+const SCRATCH: u64 = 100;
+
+/// What is known of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Enqueued; nobody knows.
+    Unknown,
+    /// Acknowledged with this timestamp, durable or not.
+    Acknowledged(CommitTs, Durability),
+    /// Seen by a recovery, or refused: so it is for good.
+    Happened(CommitTs),
+    Never,
+}
+
+#[derive(Clone, Debug)]
+struct Attempt {
+    /// Key, and the length of the value's padding; `None` deletes.
+    writes: BTreeMap<u8, Option<usize>>,
+    sequence: u64,
+    outcome: Outcome,
+}
+
+impl Attempt {
+    fn value(id: u64, padding: usize) -> Bytes {
+        [&id.to_be_bytes()[..], &vec![id as u8; padding]].concat().into()
+    }
+}
+
+/// Rows as transactions leave them, and sequences.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Contents {
+    rows: BTreeMap<Bytes, (CommitTs, Bytes)>,
+    sequences: BTreeMap<u64, i64>,
+}
+
+#[derive(Default)]
+struct Oracle {
+    attempts: Vec<Attempt>,
+    stats: Stats,
+}
+
+impl Oracle {
+    /// What the transactions `happened`, by timestamp, leave behind.
+    fn contents(&self, happened: &BTreeMap<CommitTs, u64>) -> Contents {
+        let mut contents = Contents::default();
+        for (&commit_ts, &id) in happened {
+            let attempt = &self.attempts[id as usize];
+            for (key, padding) in &attempt.writes {
+                let key = Bytes::copy_from_slice(&[*key]);
+                match padding {
+                    Some(padding) => contents.rows.insert(key, (commit_ts, Attempt::value(id, *padding))),
+                    None => contents.rows.remove(&key),
+                };
+            }
+            contents.sequences.insert(attempt.sequence, id as i64);
+        }
+        contents
+    }
+
+    /// Judges what a recovery shows, and takes it as the truth from here on.
+    fn judge(&mut self, happened: &BTreeMap<CommitTs, u64>) -> Result<(), Violation> {
+        let newest = happened.keys().next_back().copied().unwrap_or_default();
+        let by_id: BTreeMap<u64, CommitTs> = happened.iter().map(|(&ts, &id)| (id, ts)).collect();
+        for (id, attempt) in self.attempts.iter_mut().enumerate() {
+            let found = by_id.get(&(id as u64)).copied();
+            let is_right = match (attempt.outcome, found) {
+                (Outcome::Unknown, _) | (Outcome::Never, None) => true,
+                (Outcome::Never, Some(_)) => false,
+                (Outcome::Happened(ts) | Outcome::Acknowledged(ts, _), Some(found)) => ts == found,
+                (Outcome::Happened(_) | Outcome::Acknowledged(_, Durability::Sync), None) => false,
+                // Lost: allowed only if nothing behind it is there.
+                (Outcome::Acknowledged(ts, Durability::Async), None) => ts > newest,
+            };
+            if !is_right {
+                let outcome = attempt.outcome;
+                return Err(Violation::new(format!(
+                    "transaction {id} is {outcome:?}, recovery shows {found:?} of {newest} commits"
+                )));
+            }
+            attempt.outcome = found.map_or(Outcome::Never, Outcome::Happened);
+        }
+        self.stats.checks += 1;
+        Ok(())
+    }
+}
+
+type Shared = Arc<Mutex<Oracle>>;
+
+async fn read_all(storage: &Storage, space: Space, at: CommitTs, direction: Direction) -> Result<Vec<Entry>, Error> {
+    let mut scan = storage.scan(space, KeyRange::all(), direction, at);
+    let mut entries = Vec::new();
+    while scan.next_rows(64, &mut entries).await? {}
+    if direction == Direction::Backward {
+        entries.reverse();
+    }
+    Ok(entries)
+}
+
+/// Which transactions a snapshot shows, and whether everything else fits. Sequences are read when asked for: they have no
+/// snapshots.
+async fn look(storage: &Storage, oracle: &Shared, with_sequences: bool) -> Result<BTreeMap<CommitTs, u64>, Violation> {
+    let snapshot = storage.snapshot();
+    let at = snapshot.commit_ts();
+    let direction = if at.0.is_multiple_of(2) { Direction::Forward } else { Direction::Backward };
+    let mut happened = BTreeMap::new();
+    for entry in read_all(storage, MARKERS, at, direction).await? {
+        let id = u64::from_be_bytes(entry.key[..].try_into().expect("markers have eight bytes"));
+        if happened.insert(entry.version.commit_ts, id).is_some() {
+            return Err(Violation::new(format!("two transactions at {}", entry.version.commit_ts)));
+        }
+    }
+    let mut found = Contents::default();
+    for entry in read_all(storage, ROWS, at, direction).await? {
+        let Value::Row(row) = entry.version.value else { return Err(Violation::new("a scan yields a deletion")) };
+        found.rows.insert(entry.key, (entry.version.commit_ts, row));
+    }
+    let mut expected = oracle.lock().contents(&happened);
+    if with_sequences {
+        for &sequence in expected.sequences.keys() {
+            let reserved = storage.sequence(sequence).map(|reservation| reservation.reserved_up_to);
+            found.sequences.extend(reserved.map(|reserved| (sequence, reserved)));
+        }
+    } else {
+        expected.sequences.clear();
+    }
+    if found != expected {
+        return Err(Violation::new(format!("at {at} the rows do not fit the transactions that happened"))
+            .with(format!("found    {found:?}"))
+            .with(format!("expected {expected:?}")));
+    }
+    for key in 0..4u8 {
+        let version = storage.get(ROWS, &[key], at).await?;
+        let row = version.as_ref().and_then(|version| version.value.row());
+        if row != expected.rows.get(&[key][..]).map(|(_, row)| row) {
+            return Err(Violation::new(format!("get and scan disagree on key {key} at {at}: {version:?}")));
+        }
+    }
+    Ok(happened)
+}
+
+struct Client {
+    storage: Storage,
+    oracle: Shared,
+    rng: Arc<dyn Rng>,
+    choices: Choices,
+    number: u64,
+    /// Parts per million at which a wait for a commit is cancelled.
+    cancel_ppm: u32,
+    verdict: Arc<Mutex<Result<(), Violation>>>,
+}
+
+impl Client {
+    fn below(&self, n: u64) -> u64 {
+        self.rng.next_u64() % n
+    }
+
+    /// Transactions until told to stop; `false` once the storage wants to be reopened.
+    async fn run(&self, transactions: u64) {
+        for _ in 0..transactions {
+            if self.verdict.lock().is_err() {
+                return;
+            }
+            let outcome = if self.below(12) == 0 {
+                look(&self.storage, &self.oracle, false).await.map(|_| true)
+            } else {
+                self.transaction().await
+            };
+            match outcome {
+                Ok(true) => (),
+                Ok(false) => return,
+                Err(violation) => {
+                    let mut verdict = self.verdict.lock();
+                    if verdict.is_ok() {
+                        *verdict = Err(violation.with(format!("seen by client {}", self.number)));
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn transaction(&self) -> Result<bool, Violation> {
+        let durability = if self.below(4) == 0 { Durability::Async } else { Durability::Sync };
+        let (id, batch) = self.attempt();
+        let commit = self.storage.enqueue_commit(batch, durability);
+        let outcome = cancellable(self.choices.clone(), "cancel commit", self.cancel_ppm, commit).await;
+        let settle = |outcome| self.oracle.lock().attempts[id as usize].outcome = outcome;
+        match outcome {
+            // Whether it happens, the log decides; we may learn it from a recovery.
+            Err(_) => Ok(true),
+            Ok(Ok(commit_ts)) => {
+                settle(Outcome::Acknowledged(commit_ts, durability));
+                self.oracle.lock().stats.commits += 1;
+                let marker = self.storage.get(MARKERS, &id.to_be_bytes(), CommitTs::NEWEST).await?;
+                match marker {
+                    Some(version) if version.commit_ts == commit_ts => Ok(true),
+                    other => Err(Violation::new(format!("commit {id} at {commit_ts} reads back as {other:?}"))),
+                }
+            }
+            Ok(Err(Error::Full { .. })) => {
+                settle(Outcome::Never);
+                Ok(true)
+            }
+            Ok(Err(Error::Closed)) => {
+                settle(Outcome::Never);
+                Ok(false)
+            }
+            Ok(Err(Error::Poisoned { .. })) => Ok(false),
+            Ok(Err(error)) => Err(error.into()),
+        }
+    }
+
+    fn attempt(&self) -> (u64, WriteBatch) {
+        let writes: BTreeMap<u8, Option<usize>> = (0..self.below(5))
+            .map(|_| (self.below(40) as u8, (self.below(4) > 0).then(|| self.below(150) as usize)))
+            .collect();
+        let mut oracle = self.oracle.lock();
+        let id = oracle.attempts.len() as u64;
+        oracle.attempts.push(Attempt { writes: writes.clone(), sequence: self.number, outcome: Outcome::Unknown });
+        drop(oracle);
+        let write = |space, key: &[u8], value: Value| Write {
+            space,
+            key: Bytes::copy_from_slice(key),
+            value,
+            is_insert: true,
+            birth: CommitTs::ZERO,
+        };
+        let mut batch = WriteBatch { xid: id, ..WriteBatch::default() };
+        batch.writes.push(write(MARKERS, &id.to_be_bytes(), Value::Row(Bytes::new())));
+        for (key, padding) in writes {
+            let value = padding.map_or(Value::Deleted, |padding| Value::Row(Attempt::value(id, padding)));
+            batch.writes.push(write(ROWS, &[key], value));
+        }
+        if id.is_multiple_of(8) {
+            // Filled by one transaction, dropped by another.
+            let scratch = Space::new(1, SCRATCH + id);
+            batch.writes.push(write(scratch, b"scratch", Value::Row(Attempt::value(id, 300))));
+            if id >= 80 {
+                batch.dropped_spaces.push(Space::new(1, SCRATCH + id - 80));
+            }
+        }
+        let (sequence_id, reserved_up_to) = (self.number, id as i64);
+        batch.sequences.push(SequenceReservation { sequence_id, reserved_up_to, is_called: true });
+        (id, batch)
+    }
+}
+
+struct Commits;
+
+/// How often opening is tried while faults fire, and while the last tasks of a dropped storage end.
+const OPEN_ATTEMPTS: u32 = 40;
+const UNLOCK_ATTEMPTS: u32 = 2_000;
+
+impl Commits {
+    fn options(world: &World) -> Options {
+        Options {
+            segment_bytes: world.knob("segment bytes", &[4 << 10, 16 << 10, 64 << 10]),
+            log_block_bytes: world.knob("log block", &[512, 4096]),
+            batch_bytes_max: world.knob("batch bytes", &[300, 2 << 10, 64 << 10]),
+            memtable_bytes: world.knob("memtable bytes", &[2 << 10, 6 << 10, 40 << 10]),
+            immutable_memtables_max: world.knob("immutable memtables", &[1, 2]),
+            table_bytes: world.knob("table bytes", &[4 << 10, 16 << 10]),
+            level1_bytes: world.knob("level 1 bytes", &[8 << 10, 32 << 10]),
+            cache_bytes: world.knob("cache bytes", &[0, 4 << 10, 1 << 20]),
+            compress: world.knob("compress", &[false, true]),
+            filters: world.knob("filters", &[true, false]),
+            ..Options::tiny()
+        }
+    }
+
+    /// `None`: the file system has shut itself down, and only a restart of the machine helps.
+    async fn open(env: &Env, options: &Options) -> Result<Option<Storage>, Violation> {
+        let (mut attempts, mut locked) = (0, 0);
+        loop {
+            match Storage::open(env.clone(), options.clone()).await {
+                Ok((storage, _)) => return Ok(Some(storage)),
+                Err(Error::Locked { .. }) if locked < UNLOCK_ATTEMPTS => locked += 1,
+                Err(Error::Io(_)) if attempts < OPEN_ATTEMPTS => attempts += 1,
+                Err(Error::Io(_)) => return Ok(None),
+                Err(error) => return Err(Violation::from(error).with("while opening")),
+            }
+            env.sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+
+    /// One opening of the storage: judge what it shows, work, and perhaps close. `false`: see [`Commits::open`].
+    async fn session(
+        env: Env,
+        options: Options,
+        oracle: Shared,
+        world: Handle,
+        round: u64,
+        cancel_ppm: u32,
+    ) -> Result<bool, Violation> {
+        let Some(storage) = Commits::open(&env, &options).await? else { return Ok(false) };
+        let happened = look(&storage, &oracle, true).await?;
+        oracle.lock().judge(&happened)?;
+        let rng = env.rng.fork(&format!("session {round}"));
+        let verdict = Arc::new(Mutex::new(Ok(())));
+        let clients = 1 + rng.next_u64() % 5;
+        let mut tasks = Vec::new();
+        for number in 0..clients {
+            let client = Client {
+                storage: storage.clone(),
+                oracle: oracle.clone(),
+                rng: env.rng.fork(&format!("session {round} client {number}")),
+                choices: world.choices(),
+                number,
+                cancel_ppm,
+                verdict: verdict.clone(),
+            };
+            tasks.push(env.spawn("client", async move { client.run(80).await }));
+        }
+        if rng.next_u64().is_multiple_of(3) {
+            let poked = storage.clone();
+            tasks.push(env.spawn("poke", async move {
+                // Its outcome shows in what the clients see.
+                drop(poked.flush().await);
+                drop(poked.compact().await);
+            }));
+        }
+        for task in tasks {
+            task.await;
+        }
+        std::mem::replace(&mut *verdict.lock(), Ok(()))?;
+        if rng.next_u64().is_multiple_of(2) {
+            // A close that fails has still let go of the directory.
+            drop(storage.close().await);
+        } else {
+            drop(storage);
+        }
+        Ok(true)
+    }
+
+    /// Without faults everything works, everything is clean, and nothing was leaked.
+    async fn epilogue(env: Env, options: Options, oracle: Shared) -> Result<(), Violation> {
+        let storage = Commits::open(&env, &options).await?.ok_or(Violation::new("a healed disk does not open"))?;
+        let happened = look(&storage, &oracle, true).await?;
+        oracle.lock().judge(&happened)?;
+        let batch = WriteBatch {
+            writes: vec![Write {
+                space: Space::new(0, 99),
+                key: Bytes::new(),
+                value: Value::Row(Bytes::new()),
+                is_insert: true,
+                birth: CommitTs::ZERO,
+            }],
+            ..WriteBatch::default()
+        };
+        storage.commit(batch, Durability::Sync).await?;
+        storage.compact().await?;
+        let report = storage.verify().await;
+        if !report.is_clean() {
+            return Err(Violation::new(format!("verify is not clean: {report:?}")));
+        }
+        if look(&storage, &oracle, true).await? != happened {
+            return Err(Violation::new("compaction changed what happened"));
+        }
+        let files: usize = storage.stats().levels.iter().map(|(files, _)| files).sum();
+        storage.close().await?;
+        let (tables, segments) = (env.disk.list("sst").await?, env.disk.list("wal").await?);
+        let manifests = env.disk.list("manifest").await?;
+        if tables.len() != files || segments.len() > 2 || manifests.len() != 1 {
+            return Err(Violation::new(format!("files are leaked: {tables:?}, {segments:?}, {manifests:?}")));
+        }
+        let (storage, report) = Storage::open(env.clone(), options).await?;
+        if report.replayed_commits > 0 || report.torn_tail.is_some() || report.removed_files > 0 {
+            return Err(Violation::new(format!("an orderly close leaves work: {report:?}")));
+        }
+        storage.close().await?;
+        Ok(())
+    }
+}
+
+impl Workload for Commits {
+    fn name(&self) -> &str {
+        "storage commits"
+    }
+
+    fn faults(&self) -> Vec<FaultKind> {
+        FaultKind::ALL.iter().copied().filter(|kind| kind.class() != Class::Detectable).collect()
+    }
+
+    fn expected_marks(&self) -> Vec<&'static str> {
+        vec![
+            "storage: recovery found a torn tail",
+            "storage: recovery found a torn manifest edit",
+            "storage: recovery wrote the unproven tail of the log again",
+            "storage: recovery removed an unfinished file",
+            "storage: recovery removed a table that no manifest names",
+            "storage: leadership of the log was handed on",
+            "storage: the log was driven in the background",
+            "storage: the log rotated to a new segment",
+            "storage: a log batch was voided for want of space",
+            "storage: a manifest edit failed for want of space",
+            "storage: a flush failed and was tried again",
+            "storage: a compaction failed and was tried again",
+            "storage: commits waited for a flush",
+            "storage: a flush waited for compaction",
+            "storage: poisoned",
+        ]
+    }
+
+    fn run(&self, world: &World) -> Result<Stats, Violation> {
+        let oracle = Shared::default();
+        // Half a minute each: with thousands of tiny reads in a session, more of them is only waiting.
+        let stuck_ppm = world.faults().ppm(FaultKind::StuckIo).min(1_000);
+        world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
+        let options = Commits::options(world);
+        let cancel_ppm = world.knob("cancel", &[0, 20_000, 200_000]);
+        let rounds = world.knob("rounds", &[3, 5, 8]);
+        for round in 0..rounds {
+            let session =
+                Commits::session(world.env(), options.clone(), oracle.clone(), world.handle(), round, cancel_ppm);
+            let goes_on = match world.run(session) {
+                Ok(verdict) => verdict?,
+                Err(Stop::Crashed(_)) => true,
+                Err(stop) => return Err(stop.into()),
+            };
+            if !goes_on || world.knob("cut the power between sessions", &[false, true]) {
+                world.crash(helios_sim::CrashKind::Power);
+            }
+        }
+        world.heal();
+        world.run(Commits::epilogue(world.env(), options, oracle.clone()))??;
+        let stats = oracle.lock().stats.clone();
+        Ok(stats)
+    }
+}
+
+/// More with `HELIOS_SEEDS=n`.
+fn seeds() -> u64 {
+    std::env::var("HELIOS_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(150)
+}
+
+#[test]
+fn commits_survive_what_the_world_does() {
+    let config = Swarm {
+        jobs: 2,
+        replay_command: "HELIOS_SIM_REPLAY={bundle} cargo test -p helios-storage --test simulation".to_owned(),
+        ..Swarm::new("storage", 0..seeds())
+    };
+    let report = swarm(&config, &Commits);
+    println!("{report}");
+    report.assert_clean();
+    assert!(report.commits_median >= 100, "{report}");
+}
