@@ -19,6 +19,7 @@ mod plan_catalog;
 mod row_counts;
 mod session;
 mod settings;
+mod verify;
 
 pub use activity::{Activity, ActivityReport, ActivityState};
 pub use config::Config;
@@ -31,3 +32,4 @@ pub use session::{
     StatementDescription, TransactionStatus,
 };
 pub use settings::{SetScope, Settings};
+pub use verify::VerifyReport;

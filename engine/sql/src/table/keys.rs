@@ -103,6 +103,11 @@ impl IndexAccess {
         Ok(IndexEntry { key: key.into(), constrained })
     }
 
+    /// The key of the entry of a row with these key values and this row key.
+    pub fn entry_key(&self, key_values: &[Datum], row_key: &[u8]) -> Result<Bytes> {
+        Ok(self.entry(key_values, row_key)?.key)
+    }
+
     /// Entries whose leading keys are these values.
     pub fn prefix_range(&self, leading: &[Datum]) -> Result<KeyRange> {
         let mut key = Vec::with_capacity(16);
