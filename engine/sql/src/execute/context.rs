@@ -13,6 +13,7 @@ use super::batch::Batch;
 use super::cancel::CancelToken;
 use super::memory::MemoryBudget;
 use super::operator::CteState;
+use super::table_access::Tables;
 use crate::expr::ExprType;
 use crate::plan::Plan;
 use crate::session::SessionContext;
@@ -33,6 +34,8 @@ pub trait Sequences: Send + Sync {
 pub trait CatalogFunctions: Send + Sync {
     /// Calls it. Strict ones never see NULL.
     fn call<'a>(&'a self, source: &'a str, args: &'a [Datum], result: ExprType) -> BoxFuture<'a, Result<Datum>>;
+    /// A schema's name, for errors.
+    fn schema_name(&self, schema: Oid) -> String;
 }
 
 /// Relations that are computed: `pg_catalog`, `information_schema`.
@@ -66,6 +69,8 @@ pub struct ExecutionContext {
     pub cancel: CancelToken,
     /// What lives above.
     pub doors: Doors,
+    /// What tables are read and written with; none for a statement without tables.
+    pub tables: Option<Arc<Tables>>,
     /// Values that parts of the plan provide to others.
     pub(crate) exec_params: Mutex<Vec<Datum>>,
     /// Rows that the statement itself has written (not those of its WITH queries).
@@ -88,12 +93,14 @@ pub struct Setting {
     pub cancel: CancelToken,
     /// What lives above.
     pub doors: Doors,
+    /// What tables are read and written with; none for a statement without tables.
+    pub tables: Option<Arc<Tables>>,
 }
 
 impl ExecutionContext {
     /// For one execution of a plan.
     pub fn new(plan: Arc<Plan>, setting: Setting) -> Arc<ExecutionContext> {
-        let Setting { session, params, memory, cancel, doors } = setting;
+        let Setting { session, params, memory, cancel, doors, tables } = setting;
         Arc::new(ExecutionContext {
             exec_params: Mutex::new(vec![Datum::Null; plan.exec_params]),
             ctes: plan.ctes.iter().map(|_| Mutex::new(CteState::new(&memory))).collect(),
@@ -105,6 +112,7 @@ impl ExecutionContext {
             memory,
             cancel,
             doors,
+            tables,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! A statement under way: a cursor that is pulled, by batches or by so many rows, and can be left and taken up again.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -8,6 +9,7 @@ use helios_types::{PgError, Result};
 
 use super::batch::Batch;
 use super::context::{ExecutionContext, Setting};
+use super::memory::Reservation;
 use super::operator::{Operator, build};
 use crate::plan::Plan;
 use crate::query::Command;
@@ -17,7 +19,8 @@ pub struct Execution {
     context: Arc<ExecutionContext>,
     root: Box<dyn Operator>,
     /// Rows that were computed and not asked for yet.
-    rest: Option<Batch>,
+    rest: VecDeque<Batch>,
+    memory: Reservation,
     given: u64,
     state: State,
 }
@@ -36,7 +39,8 @@ impl Execution {
     pub fn new(plan: Arc<Plan>, setting: Setting) -> Result<Execution> {
         let context = ExecutionContext::new(plan, setting);
         let root = build(&context.plan.root, &context)?;
-        Ok(Execution { context, root, rest: None, given: 0, state: State::Running })
+        let memory = Reservation::new(&context.memory);
+        Ok(Execution { context, root, rest: VecDeque::new(), memory, given: 0, state: State::Running })
     }
 
     /// The plan that is run.
@@ -51,9 +55,9 @@ impl Execution {
 
     /// The next rows, at most so many; `None` once the statement has done everything.
     pub fn poll_fetch(&mut self, cx: &mut Context<'_>, rows_max: usize) -> Poll<Result<Option<Batch>>> {
-        let polled = match self.rest.take() {
+        let polled = match self.rest.pop_front() {
             Some(rest) => Ok(Some(rest)),
-            None => ready!(self.poll_batch(cx)),
+            None => ready!(self.poll_result(cx)),
         };
         Poll::Ready(match polled {
             Err(error) => {
@@ -63,7 +67,7 @@ impl Execution {
             Ok(None) => Ok(None),
             Ok(Some(batch)) => {
                 let batch = if batch.rows() > rows_max {
-                    self.rest = Some(batch.slice(rows_max, batch.rows() - rows_max));
+                    self.rest.push_front(batch.slice(rows_max, batch.rows() - rows_max));
                     batch.slice(0, rows_max)
                 } else {
                     batch
@@ -82,6 +86,19 @@ impl Execution {
     /// [`Execution::poll_next`] as a future.
     pub async fn next(&mut self) -> Result<Option<Batch>> {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The next rows. What writes is done in full before its first row is given: a client that fetches some of the rows
+    /// that RETURNING gives has made all of the changes.
+    fn poll_result(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Batch>>> {
+        if self.context.plan.command == Command::Select {
+            return self.poll_batch(cx);
+        }
+        while let Some(batch) = ready!(self.poll_batch(cx))? {
+            self.memory.grow(batch.memory())?;
+            self.rest.push_back(batch);
+        }
+        Poll::Ready(Ok(self.rest.pop_front()))
     }
 
     fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Batch>>> {

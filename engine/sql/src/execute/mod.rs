@@ -18,8 +18,10 @@ mod execution;
 pub mod expression;
 mod hashing;
 pub mod memory;
+mod modify;
 pub mod operator;
 mod row_store;
+pub mod table_access;
 
 #[cfg(test)]
 mod testing;
@@ -29,3 +31,4 @@ pub use cancel::{CancelReason, CancelToken};
 pub use context::{CatalogFunctions, Doors, ExecutionContext, Sequences, Setting, SystemRelations};
 pub use execution::Execution;
 pub use memory::{MemoryBudget, Reservation};
+pub use table_access::{ScanCursor, ScanRequest, ScanSource, Tables};

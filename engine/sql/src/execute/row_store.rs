@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use helios_types::{Column, ColumnData, Oid, PgError, Result, SqlState};
 
-use super::batch::{BATCH_ROWS, Batch};
+use super::batch::Batch;
 use super::memory::{MemoryBudget, Reservation};
 
 /// Kept rows, by number.
@@ -68,12 +68,6 @@ impl RowStore {
     /// The rows at these positions.
     pub(crate) fn gather(&self, rows: &[u32]) -> Batch {
         Batch::new(self.columns.iter().map(|column| Arc::new(column.gather(rows))).collect(), rows.len())
-    }
-
-    /// At most a batch of rows, from a position.
-    pub(crate) fn slice(&self, from: usize) -> Batch {
-        let len = (self.rows - from).min(BATCH_ROWS);
-        Batch::new(self.columns.iter().map(|column| Arc::new(column.slice(from, len))).collect(), len)
     }
 
     /// Forgets all rows.

@@ -66,6 +66,9 @@ impl CatalogFunctions for Counting {
     fn call<'a>(&'a self, source: &'a str, _args: &'a [Datum], _ty: ExprType) -> BoxFuture<'a, Result<Datum>> {
         Box::pin(async move { Err(PgError::unsupported(source)) })
     }
+    fn schema_name(&self, _schema: Oid) -> String {
+        "public".to_owned()
+    }
 }
 
 impl SystemRelations for Counting {
@@ -100,6 +103,7 @@ pub(crate) fn context(plan: Plan, memory_bytes: usize) -> Arc<ExecutionContext> 
         memory: MemoryBudget::new(memory_bytes),
         cancel: CancelToken::default(),
         doors: Doors { sequences: doors.clone(), functions: doors.clone(), relations: doors },
+        tables: None,
     };
     ExecutionContext::new(Arc::new(plan), setting)
 }

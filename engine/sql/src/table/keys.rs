@@ -108,6 +108,12 @@ impl IndexAccess {
         Ok(self.entry(key_values, row_key)?.key)
     }
 
+    /// The key that no two rows may share, for these key values; `None` when they are not constrained.
+    pub fn constraint_key(&self, key_values: &[Datum]) -> Result<Option<Bytes>> {
+        let entry = self.entry(key_values, &[])?;
+        Ok(entry.constrained.then_some(entry.key))
+    }
+
     /// Entries whose leading keys are these values.
     pub fn prefix_range(&self, leading: &[Datum]) -> Result<KeyRange> {
         let mut key = Vec::with_capacity(16);

@@ -187,7 +187,7 @@ impl Evaluator {
     fn is_immediate(&self) -> bool {
         let Some(runtime) = &self.runtime else { return false };
         let mut hoisted = runtime.programs.iter().flat_map(|program| &program.hoisted);
-        !self.suspending && !(self.hoisting && hoisted.any(HoistedValue::is_missing))
+        !(self.suspending || self.hoisting && hoisted.any(HoistedValue::is_missing))
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) enum HoistedValue {
     #[default]
     Missing,
     Scalar(Datum),
-    Set(HashedSet),
+    Set(Box<HashedSet>),
 }
 
 impl<'a> EvalContext<'a> {

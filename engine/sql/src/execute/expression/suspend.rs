@@ -162,7 +162,7 @@ pub(crate) async fn run_hoisted(hoisted: &Hoisted, context: &Arc<ExecutionContex
             while let Some(batch) = state.next().await? {
                 set.add(&batch)?;
             }
-            Ok(HoistedValue::Set(set))
+            Ok(HoistedValue::Set(Box::new(set)))
         }
         kind => Ok(HoistedValue::Scalar(state.value(kind, hoisted.types[0], context).await?)),
     }

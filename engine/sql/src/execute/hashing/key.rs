@@ -2,11 +2,6 @@
 
 use helios_types::{Column, ColumnData, Datum, Interval, Numeric, Oid, oid};
 
-/// Whether values of a type have key bytes.
-pub(crate) fn is_hashable(type_oid: Oid) -> bool {
-    !matches!(type_oid, oid::JSON | oid::XML | oid::POINT | oid::REFCURSOR)
-}
-
 /// Appends the key of a row's value. NULL is a value of its own.
 #[inline]
 pub(super) fn append(column: &Column, row: usize, type_oid: Oid, out: &mut Vec<u8>) {

@@ -10,5 +10,5 @@
 mod key;
 mod table;
 
-pub(crate) use key::{is_hashable, of_row};
+pub(crate) use key::of_row;
 pub(crate) use table::{KeyTable, NO_KEY};

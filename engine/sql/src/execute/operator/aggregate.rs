@@ -183,10 +183,10 @@ impl Aggregate {
         let types = node.types();
         let set = &mut self.sets[set_index];
         let mut columns: Vec<ColumnRef> = Vec::with_capacity(types.len());
-        for key in 0..plan.keys.len() {
+        for (key, oid) in types.iter().take(plan.keys.len()).enumerate() {
             columns.push(Arc::new(match set.keys.iter().position(|own| *own == key) {
                 Some(at) => set.values.columns()[at].slice(from, len),
-                None => Column::constant(types[key], &Datum::Null, len),
+                None => Column::constant(*oid, &Datum::Null, len),
             }));
         }
         let direct = self.direct_values.as_deref().ok_or_else(|| PgError::internal("no direct arguments"))?;

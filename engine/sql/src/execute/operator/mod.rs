@@ -28,10 +28,12 @@ mod tests;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use helios_types::{PgError, Result};
+use helios_types::Result;
 
 use super::batch::Batch;
 use super::context::ExecutionContext;
+use super::modify::{LockRowsOperator, ModifyOperator};
+use super::table_access::TableScanOperator;
 use crate::plan::{NodeKind, ParamSet, PlanNode};
 
 pub(crate) use materialize::CteState;
@@ -113,8 +115,11 @@ pub fn build(node: &Arc<PlanNode>, context: &Arc<ExecutionContext>) -> Result<Bo
         NodeKind::SystemScan { relation, columns, .. } => {
             Box::new(system_scan::SystemScan::new(*relation, columns, context))
         }
-        NodeKind::SeqScan(_) | NodeKind::IndexScan(_) | NodeKind::LockRows(_) | NodeKind::ModifyTable(_) => {
-            return Err(PgError::unsupported("reading and writing tables"));
+        NodeKind::SeqScan(_) | NodeKind::IndexScan(_) => Box::new(TableScanOperator::new(node, context)?),
+        NodeKind::LockRows(lock) => Box::new(LockRowsOperator::new(node, build(&lock.input, context)?, context)?),
+        NodeKind::ModifyTable(modify) => {
+            let input = modify.input.as_ref().map(|input| build(input, context)).transpose()?;
+            Box::new(ModifyOperator::new(node, input, context)?)
         }
     })
 }

@@ -83,6 +83,11 @@ impl NestLoopOperator {
 
     /// Goes on until there is a batch's worth of rows, or no more.
     fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        // A parameter stands for a column wherever it is read: somebody above may have handed in another row's value
+        // since this operator was left.
+        if let (true, Some(batch)) = (self.in_row, &self.outer_batch) {
+            self.hand_in(batch);
+        }
         while !self.done && self.gathered_rows < self.wanted_rows {
             if !self.in_row {
                 if !ready!(self.poll_outer_row(cx))? {
@@ -130,17 +135,24 @@ impl NestLoopOperator {
         Poll::Ready(Ok(()))
     }
 
+    /// Hands the current outer row's values to the inner side.
+    fn hand_in(&self, batch: &Batch) {
+        if self.params.is_empty() {
+            return;
+        }
+        let mut exec_params = self.context.exec_params.lock();
+        for (param, column) in &self.params {
+            exec_params[*param] = batch.column(*column).get(self.outer_row);
+        }
+    }
+
     /// Moves on to the next outer row and starts the inner side for it; `false` at the end.
     fn poll_outer_row(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
         loop {
             if let Some(batch) = &self.outer_batch
                 && self.outer_row < batch.rows()
             {
-                let mut exec_params = self.context.exec_params.lock();
-                for (param, column) in &self.params {
-                    exec_params[*param] = batch.column(*column).get(self.outer_row);
-                }
-                drop(exec_params);
+                self.hand_in(batch);
                 self.inner.rescan(&self.changed);
                 self.in_row = true;
                 self.matched = false;

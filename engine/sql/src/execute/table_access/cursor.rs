@@ -75,9 +75,7 @@ impl TableCursor {
                 Lookup::Absent => return Poll::Ready(Ok(None)),
                 Lookup::NeedsIo => {
                     let (tables, wanted) = (self.tables.clone(), key.clone());
-                    let get = Box::pin(async move {
-                        tables.transaction.get(&tables.statement, space, &wanted).await
-                    });
+                    let get = Box::pin(async move { tables.transaction.get(&tables.statement, space, &wanted).await });
                     self.get = Some((key.clone(), get));
                 }
             }

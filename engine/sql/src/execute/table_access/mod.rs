@@ -101,9 +101,8 @@ pub(crate) fn identity(key: &[u8], birth: CommitTs, out: &mut Vec<u8>) {
 
 /// The key and the version that an identity stands for.
 pub(crate) fn identified(identity: &[u8]) -> Result<(Bytes, Version)> {
-    let (birth, key) = identity
-        .split_first_chunk::<8>()
-        .ok_or_else(|| PgError::internal("a row's identity is too short"))?;
+    let (birth, key) =
+        identity.split_first_chunk::<8>().ok_or_else(|| PgError::internal("a row's identity is too short"))?;
     let birth = CommitTs(u64::from_be_bytes(*birth));
     let seen = Version { commit_ts: birth, birth, value: Value::Row(Bytes::new()) };
     Ok((Bytes::copy_from_slice(key), seen))

@@ -71,8 +71,7 @@ pub(super) fn keys(index: &Index, bounds: &Bounds, whole: bool, backward: bool) 
 /// The keys behind a prefix whose next column is within the bounds, NULLs left out.
 fn range(prefix: &[u8], part: KeyPart, bounds: &Bounds) -> Result<KeyRange> {
     // In a descending column the upper bound comes first.
-    let (first, last) =
-        if part.descending { (&bounds.upper, &bounds.lower) } else { (&bounds.lower, &bounds.upper) };
+    let (first, last) = if part.descending { (&bounds.upper, &bounds.lower) } else { (&bounds.lower, &bounds.upper) };
     let present = |byte: u8| -> Bytes {
         let mut key = prefix.to_vec();
         key.push(byte);
@@ -159,8 +158,8 @@ mod tests {
                 let keys = keys(&index, &bounds, false, false).expect("they encode");
                 let [Keys::Range(range)] = &keys[..] else { panic!("one range") };
                 for value in -3..5 {
-                    let inside = (value > -1 || (low_inclusive && value == -1))
-                        && (value < 2 || (high_inclusive && value == 2));
+                    let inside =
+                        (value > -1 || (low_inclusive && value == -1)) && (value < 2 || (high_inclusive && value == 2));
                     let key = entry(&index, &[Datum::I32(7), Datum::I32(value)]);
                     assert_eq!(range.contains(&key), inside, "{value} {descending} {low_inclusive}");
                 }

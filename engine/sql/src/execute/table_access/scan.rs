@@ -84,11 +84,7 @@ impl TableScanOperator {
             identity: scan.row_key,
             index: index.filter(|index| !index.index.primary).map(|index| space(index.index.storage)),
             keys,
-            direction: if index.is_some_and(|index| index.backward) {
-                Direction::Backward
-            } else {
-                Direction::Forward
-            },
+            direction: if index.is_some_and(|index| index.backward) { Direction::Backward } else { Direction::Forward },
         };
         let tables = self.context.tables.as_ref().ok_or_else(|| PgError::internal("a table without a transaction"))?;
         self.cursor = Some(tables.open(request));

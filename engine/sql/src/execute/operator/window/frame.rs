@@ -14,8 +14,6 @@ pub(super) struct Frames {
     bounds: Vec<(u32, u32)>,
     peers: Vec<(u32, u32)>,
     exclude: FrameExclude,
-    /// Whether all frames begin with the partition.
-    pub(super) from_first: bool,
 }
 
 impl Frames {
@@ -30,13 +28,7 @@ impl Frames {
         let starts = Side { plan, partition, bound: &frame.start, offset: start, is_start: true };
         let ends = Side { plan, partition, bound: &frame.end, offset: end, is_start: false };
         let bounds = starts.positions(context)?.into_iter().zip(ends.positions(context)?).collect();
-        Ok(Frames {
-            bounds,
-            peers: partition.peers.clone(),
-            exclude: frame.exclude,
-            from_first: matches!(frame.start, FrameBound::UnboundedPreceding)
-                && frame.exclude == FrameExclude::NoOthers,
-        })
+        Ok(Frames { bounds, peers: partition.peers.clone(), exclude: frame.exclude })
     }
 
     /// A row's frame before EXCLUDE; empty when it ends before it begins.
