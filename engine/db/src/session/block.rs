@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use helios_catalog::CatalogSnapshot;
 use helios_sql::ddl::{CatalogEdit, EditMark};
+use helios_sql::table::RowIds;
 use helios_storage::Durability;
 use helios_txn::{CommitOptions, IsolationLevel, SavepointId, Transaction, TransactionOptions};
 use helios_types::{PgError, Result, SqlState};
@@ -33,6 +34,8 @@ pub enum TransactionStatus {
 pub(crate) struct Active {
     pub(crate) transaction: Arc<Transaction>,
     pub(crate) catalog: CatalogEdit,
+    /// Row keys of tables without a primary key.
+    pub(crate) row_ids: Arc<RowIds>,
     pub(crate) read_only: bool,
     /// Whether a statement has taken a snapshot: the isolation level is settled.
     pub(crate) settled: bool,
@@ -59,6 +62,7 @@ impl Active {
         Active {
             transaction: Arc::new(transaction),
             catalog: CatalogEdit::new(&database.catalog()),
+            row_ids: Arc::default(),
             read_only: modes.read_only,
             settled: false,
             savepoints: Vec::new(),

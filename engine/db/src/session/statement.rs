@@ -17,7 +17,7 @@ use std::sync::Arc;
 use helios_catalog::CatalogSnapshot;
 use helios_sql::analyze::{AnalyzeContext, ParamTypes, analyze_statement};
 use helios_sql::execute::context::Setting;
-use helios_sql::execute::{Execution, MemoryBudget};
+use helios_sql::execute::{Execution, MemoryBudget, Tables};
 use helios_sql::parse::protobuf::node::Node;
 use helios_sql::plan::Plan;
 use helios_sql::planner::plan_statement;
@@ -200,14 +200,22 @@ impl Session {
             return Err(read_only(what));
         }
         active.settled = true;
-        let _snapshot = active.transaction.statement();
+        let (transaction, row_ids) = (active.transaction.clone(), active.row_ids.clone());
+        let statement = transaction.statement();
+        let lock_timeout = self.settings.millis("lock_timeout");
+        let tables = Tables { transaction, statement, row_ids, lock_timeout };
         let doors = self.doors()?;
-        let setting = self.execution_setting(params, &doors);
+        let setting = self.execution_setting(params, &doors, Some(Arc::new(tables)));
         Ok((Execution::new(plan, setting)?, doors))
     }
 
     /// What an execution of this session's begins with.
-    pub(super) fn execution_setting(&self, params: Vec<Datum>, doors: &Arc<StatementDoors>) -> Setting {
+    pub(super) fn execution_setting(
+        &self,
+        params: Vec<Datum>,
+        doors: &Arc<StatementDoors>,
+        tables: Option<Arc<Tables>>,
+    ) -> Setting {
         let memory: Arc<MemoryBudget> = self.database.memory().child(self.work_memory());
         Setting {
             session: self.context.clone(),
@@ -215,6 +223,7 @@ impl Session {
             memory,
             cancel: self.activity.token().clone(),
             doors: doors.as_doors(),
+            tables,
         }
     }
 
