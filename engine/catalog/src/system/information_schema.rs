@@ -119,10 +119,8 @@ pub(super) fn rows(source: &Source<'_>, name: &str) -> Option<Vec<Row>> {
 }
 
 fn plain(rows: facts::PlainRows) -> Vec<Row> {
-    let one = |fields: &Box<[Option<&'static str>]>| {
-        fields.iter().map(|field| super::value::IntoDatum::into_datum(*field)).collect()
-    };
-    rows.iter().map(one).collect()
+    let field = |field: &Option<&'static str>| super::value::IntoDatum::into_datum(*field);
+    rows.iter().map(|fields| fields.iter().map(field).collect()).collect()
 }
 
 fn integer(text: Option<&str>) -> Option<i32> {

@@ -35,6 +35,9 @@ use helios_types::{Datum, Oid, PgError, Result};
 pub use attributes::attribute_default_oid;
 pub use columns::{SystemColumn, columns, hidden_columns};
 pub use definition::{constraint_definition, index_column_definition, index_definition};
+pub(crate) use value::array as array_of;
+pub(crate) use views::system_index_definition;
+
 pub use information_schema::definition_by_oid as constraint_definition_by_oid;
 
 use crate::CatalogSnapshot;

@@ -11,7 +11,7 @@ pub(super) struct Letter(pub(super) u8);
 pub(super) struct Null;
 
 /// What can stand in a row.
-pub(super) trait IntoDatum {
+pub(crate) trait IntoDatum {
     fn into_datum(self) -> Datum;
 }
 
@@ -57,7 +57,7 @@ macro_rules! row {
 pub(super) use row;
 
 /// An array with lower bound 1.
-pub(super) fn array(element: Oid, values: impl IntoIterator<Item = impl IntoDatum>) -> Datum {
+pub(crate) fn array(element: Oid, values: impl IntoIterator<Item = impl IntoDatum>) -> Datum {
     Datum::Array(Arc::new(Array::vector(element, values.into_iter().map(IntoDatum::into_datum).collect())))
 }
 

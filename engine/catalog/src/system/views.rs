@@ -5,6 +5,7 @@ use super::value::{Null, row};
 use super::{Row, Source};
 use crate::facts;
 use crate::model::POSTGRES_ROLE;
+use crate::resolve::Lookup;
 
 /// Where shared catalogs are.
 fn tablespace(relation: &facts::Relation) -> Option<&'static str> {
@@ -45,7 +46,7 @@ pub(super) fn pg_indexes(source: &Source<'_>) -> Vec<Row> {
             of.name,
             own.name,
             tablespace(own),
-            system_definition(source, index)
+            system_index_definition(&source.lookup(), index)
         ])
     });
     let users = source.catalog.indexes().filter_map(|index| {
@@ -57,19 +58,19 @@ pub(super) fn pg_indexes(source: &Source<'_>) -> Vec<Row> {
 }
 
 /// `CREATE UNIQUE INDEX pg_class_oid_index ON pg_catalog.pg_class USING btree (oid)`.
-fn system_definition(source: &Source<'_>, index: &facts::SystemIndex) -> Option<String> {
+pub(crate) fn system_index_definition(lookup: &Lookup<'_>, index: &facts::SystemIndex) -> Option<String> {
     let (own, of) = (facts::relations().by_oid(index.index)?, facts::relations().by_oid(index.relation)?);
     let columns = facts::attributes().of(index.relation);
     let key = |(at, &attnum): (usize, &i16)| {
         let column = usize::try_from(attnum).ok()?.checked_sub(1).and_then(|at| columns.get(at))?;
         let class = facts::operator_classes().by_oid(index.classes[at])?;
-        let default = source.lookup().default_operator_class(facts::BTREE, column.type_oid)?;
+        let default = lookup.default_operator_class(facts::BTREE, column.type_oid)?;
         let class = if class.oid == default.oid { String::new() } else { format!(" {}", class.name) };
         Some(format!("{}{class}", facts::quote_identifier(column.name)))
     };
     let keys = index.keys.iter().enumerate().map(key).collect::<Option<Vec<String>>>()?;
     let unique = if index.unique { "UNIQUE " } else { "" };
-    let on = facts::quote_qualified(source.schema_name(of.namespace), of.name);
+    let on = facts::quote_qualified(lookup.catalog.schema_name(of.namespace).unwrap_or(""), of.name);
     Some(format!("CREATE {unique}INDEX {} ON {on} USING btree ({})", own.name, keys.join(", ")))
 }
 
