@@ -77,18 +77,20 @@ pub(crate) async fn open(env: Env, options: Options) -> Result<(Arc<Engine>, Rec
         }
     };
     let listing = directory::list(&env).await?;
-    let (manifest_number, state) = read_manifest(&env, &options, database, &listing, &mut report).await?;
+    let (manifest_number, state, torn) = read_manifest(&env, &options, database, &listing, &mut report).await?;
     let cache = Arc::new(BlockCache::new(options.cache_bytes));
     let (direct, disk) = (options.direct_io, env.disk.clone());
     let tables = TableContext { disk, database, direct, cache, graveyard: Arc::default() };
-    let levels = open_levels(&tables, &listing, &state).await?;
+    let blame = |error| blame_manifest(manifest_number, torn, error);
+    let levels = open_levels(&tables, &listing, &state).await.map_err(blame)?;
 
     let mut rebuild = Rebuild::new(&state, options.memtable_bytes);
     let source = Source { env: &env, direct, database };
     let mut segments: Vec<u64> = listing.segments.iter().filter_map(|name| name.segment()).collect();
     segments.sort_unstable();
     let (newest, flushed) = (state.newest_segment, state.flushed_lsn);
-    let replayed = replay(&source, &segments, newest, flushed, None, &mut |event| rebuild.see(event)).await?;
+    let replayed = replay(&source, &segments, newest, flushed, None, &mut |event| rebuild.see(event)).await;
+    let replayed = replayed.map_err(blame)?;
     report.replayed_commits = rebuild.commits;
     report.replayed_bytes = rebuild.bytes;
     report.torn_tail = replayed.torn.clone();
@@ -144,7 +146,7 @@ async fn read_manifest(
     database: u128,
     listing: &Listing,
     report: &mut RecoveryReport,
-) -> Result<(u64, ManifestState)> {
+) -> Result<(u64, ManifestState, Option<u64>)> {
     let Some(newest) = listing.manifests.iter().filter_map(|name| name.manifest()).max() else {
         let segment = listing.segments.iter().find_map(|name| name.segment()).map(|id| SegmentName::Segment(id).path());
         return match segment.or_else(|| listing.tables.first().map(|&id| table_path(id))) {
@@ -154,7 +156,7 @@ async fn read_manifest(
                 let (direct, state) = (options.direct_io, ManifestState::default());
                 let created = Manifest::create(env, direct, database, 1, state, MANIFEST_EDITS_MAX).await;
                 created.map_err(manifest_error)?;
-                Ok((1, ManifestState::default()))
+                Ok((1, ManifestState::default(), None))
             }
             Some(path) => {
                 let what = format!("there is no manifest, but there is \"{path}\"");
@@ -163,11 +165,23 @@ async fn read_manifest(
         };
     };
     let (state, torn) = Manifest::read(env, options.direct_io, database, newest).await?;
-    if torn > 0 {
+    if let Some(offset) = torn {
         env.sometimes("storage: recovery found a torn manifest edit");
-        tracing::info!(bytes = torn, "the manifest ends in a torn write");
+        tracing::info!(offset, "the manifest ends in a torn write");
     }
-    Ok((newest, state))
+    Ok((newest, state, torn))
+}
+
+/// An edit that cannot be read is taken for one that was being written. If files or log then do not fit, it was not: they
+/// were changed after it was durable.
+fn blame_manifest(manifest: u64, torn: Option<u64>, error: Error) -> Error {
+    match (torn, error) {
+        (Some(offset), error @ Error::Corruption { .. }) => {
+            let what = format!("an edit cannot be read, and without it {error}");
+            Error::corruption(&ManifestName::Manifest(manifest).path(), offset, what)
+        }
+        (_, error) => error,
+    }
 }
 
 async fn open_levels(tables: &TableContext, listing: &Listing, state: &ManifestState) -> Result<Levels> {

@@ -154,7 +154,9 @@ pub(crate) async fn replay(
         if header.start_lsn <= replayed.proven {
             replayed.previous = chain;
         }
+        let mut last = None;
         while let Some(found) = walk.next(end) {
+            last = Some((found.body, found.header.records));
             replayed.prove(found.header.durable_lsn);
             let (start, end) = (walk.position.0, walk.position.0 + found.padded_len(header.block as usize));
             (walk.position, walk.chain) = (Lsn(end), found.checksum);
@@ -174,6 +176,10 @@ pub(crate) async fn replay(
             Some(end) if walk.position != end => return Err(walk.damaged("the log is damaged where it was durable")),
             Some(_) => (),
             None if until.is_some_and(|until| walk.position >= until) => (),
+            None if (bytes.len() as u64) < header.capacity && !last.is_some_and(is_seal) => {
+                let what = format!("the segment is {} bytes long, of {} reserved", bytes.len(), header.capacity);
+                return Err(Error::corruption(&opened.path, bytes.len() as u64, what));
+            }
             None => replayed.torn = walk.end_of_log(replayed.proven.max(until.unwrap_or_default()))?,
         }
         match next {
@@ -182,6 +188,12 @@ pub(crate) async fn replay(
         }
     }
     Ok(replayed)
+}
+
+/// Whether a batch closes the log in order; only then is its segment shorter than was reserved.
+fn is_seal((body, records): (&[u8], u32)) -> bool {
+    let records = record::decode_body(&Bytes::copy_from_slice(body), records);
+    records.is_some_and(|records| records.contains(&Record::Seal))
 }
 
 /// A walk over one segment's batches.
@@ -285,6 +297,9 @@ impl Replayed {
             position.0 += again.len() as u64;
             tail.extend_from_slice(&again);
         }
+        let room = (block + tail.len()) as u64;
+        let capacity = options.segment_bytes.next_multiple_of(block as u64).max(room);
+        let prepared = segment::prepare(env, options, id, capacity).await?;
         let header = SegmentHeader {
             block: block as u32,
             incarnation,
@@ -292,11 +307,10 @@ impl Replayed {
             previous: self.previous,
             durable_lsn: position,
             wall: env.clock.wall().0,
+            capacity: prepared.reserved(),
         };
         front.extend_from_slice(&header.encode(FileIdentity { database, file: id }));
         front.extend_from_slice(&tail);
-        let capacity = options.segment_bytes.next_multiple_of(block as u64).max(front.len() as u64);
-        let prepared = segment::prepare(env, options, id, capacity).await?;
         if let Err(CreateError::NoSpace(error) | CreateError::Fatal(error)) =
             segment::install(env, &prepared, id, front, block).await
         {

@@ -1,16 +1,17 @@
 //! Segments: the files of the log, and the list of those that exist.
 //!
 //! ```text
-//!    0 magic "HELIOLOG"    40 incarnation u64      72 wall clock i64
-//!    8 format u32          48 start lsn u64        80 epoch u64
-//!   12 block u32           56 previous u64         88 checksum u64
-//!   16 database u128       64 durable lsn u64      96 zeros up to the first block's end
-//!   32 segment u64
+//!    0 magic "HELIOLOG"    40 incarnation u64      80 epoch u64
+//!    8 format u32          48 start lsn u64        88 capacity u64
+//!   12 block u32           56 previous u64         96 checksum u64
+//!   16 database u128       64 durable lsn u64     104 zeros up to the first block's end
+//!   32 segment u64         72 wall clock i64
 //! ```
 //!
 //! A segment is made under a temporary name, filled as far as it must be, synced, renamed, and the directory synced: a
 //! file called `.wal` has a durable header, and everything below the `durable lsn` that it states was durable when it
-//! appeared. Numbers are never used twice.
+//! appeared. It is at least `capacity` bytes long, unless its last batch seals the log: a shorter one was cut. Numbers are
+//! never used twice.
 
 use std::collections::VecDeque;
 
@@ -24,7 +25,7 @@ use crate::io::write_range;
 use crate::{Error, Options, Result};
 
 const MAGIC: &[u8; 8] = b"HELIOLOG";
-const CHECKSUM_AT: usize = 88;
+const CHECKSUM_AT: usize = 96;
 /// The smallest and the largest block that a header may state.
 pub(super) const BLOCKS: std::ops::RangeInclusive<u32> = 512..=1 << 20;
 
@@ -66,6 +67,8 @@ pub(super) struct SegmentHeader {
     pub(super) previous: u64,
     pub(super) durable_lsn: Lsn,
     pub(super) wall: i64,
+    /// Bytes reserved for the file; 0 where that is not possible.
+    pub(super) capacity: u64,
 }
 
 impl SegmentHeader {
@@ -81,6 +84,7 @@ impl SegmentHeader {
         }
         out.put_u64(self.wall as u64);
         out.put_u64(0);
+        out.put_u64(self.capacity);
         let sum = identity.checksum(0, &out);
         out.put_u64(sum);
         out.resize(self.block as usize);
@@ -94,15 +98,17 @@ impl SegmentHeader {
         let mut fields = || {
             let (magic, format, block) = (reader.take(8)?, reader.u32()?, reader.u32()?);
             let (database, file) = (reader.take(16)?, reader.u64()?);
-            let header = SegmentHeader {
+            let mut header = SegmentHeader {
                 block,
                 incarnation: reader.u64()?,
                 start_lsn: Lsn(reader.u64()?),
                 previous: reader.u64()?,
                 durable_lsn: Lsn(reader.u64()?),
                 wall: reader.u64()? as i64,
+                capacity: 0,
             };
             let _epoch = reader.u64()?;
+            header.capacity = reader.u64()?;
             Some((magic, format, database, file, header, reader.u64()?))
         };
         let (magic, format, database, file, header, sum) =
@@ -141,6 +147,15 @@ pub(super) struct Prepared {
     pub(super) temporary: u64,
     pub(super) file: Arc<dyn File>,
     pub(super) capacity: u64,
+    /// Whether the file is that long already; otherwise it grows as it is written.
+    pub(super) is_reserved: bool,
+}
+
+impl Prepared {
+    /// What the header says of the file's length.
+    pub(super) fn reserved(&self) -> u64 {
+        if self.is_reserved { self.capacity } else { 0 }
+    }
 }
 
 /// Creates a file of `capacity` bytes under a temporary name.
@@ -148,9 +163,10 @@ pub(super) async fn prepare(env: &Env, options: &Options, temporary: u64, capaci
     let path = SegmentName::Unfinished(temporary).path();
     let file = env.disk.open(&path, OpenOptions::create_new().direct(options.direct_io)).await?;
     match file.allocate(capacity).await {
-        Ok(()) => Ok(Prepared { temporary, file, capacity }),
-        // The file grows as it is written, then.
-        Err(error) if error.kind() == ErrorKind::Unsupported => Ok(Prepared { temporary, file, capacity }),
+        Ok(()) => Ok(Prepared { temporary, file, capacity, is_reserved: true }),
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            Ok(Prepared { temporary, file, capacity, is_reserved: false })
+        }
         Err(error) => {
             drop(file);
             discard(env, temporary).await;
@@ -265,6 +281,7 @@ mod tests {
             previous: 7,
             durable_lsn: Lsn(1024),
             wall: 8,
+            capacity: 9,
         };
         let mut bytes = header.encode(identity);
         assert_eq!(bytes.len(), 512);
@@ -273,12 +290,12 @@ mod tests {
         assert!(matches!(SegmentHeader::decode(elsewhere, "x", &bytes), Err(Error::Corruption { .. })));
         let other = FileIdentity { database: 6, ..identity };
         assert!(matches!(SegmentHeader::decode(other, "x", &bytes), Err(Error::Foreign { .. })));
-        for at in 0..96 {
+        for at in 0..104 {
             bytes[at] ^= 1;
             assert!(SegmentHeader::decode(identity, "x", &bytes).is_err(), "byte {at}");
             bytes[at] ^= 1;
         }
-        assert!(SegmentHeader::decode(identity, "x", &bytes[..95]).is_err());
+        assert!(SegmentHeader::decode(identity, "x", &bytes[..103]).is_err());
     }
 
     #[test]

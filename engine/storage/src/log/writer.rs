@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use helios_env::sync::{Arc, AtomicU64, Mutex, Ordering, Weak};
+use helios_env::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, Weak};
 use helios_env::{Buf, Env, File, IoError, SyncMode, Task};
 
 use super::batch::{self, BatchHeader};
@@ -73,7 +73,11 @@ impl LogProgress {
 
 /// A file for the next segment, prepared in the background so that rotation finds its space reserved.
 #[derive(Default)]
-pub(crate) struct Spare(Mutex<Option<Prepared>>);
+pub(crate) struct Spare {
+    prepared: Mutex<Option<Prepared>>,
+    /// A task prepares it.
+    is_coming: AtomicBool,
+}
 
 /// The log's end.
 pub(crate) struct LogWriter {
@@ -215,7 +219,7 @@ impl LogWriter {
     async fn rotate(&mut self, needed: u64) -> Result<(), AppendError> {
         self.sync().await.map_err(AppendError::Fatal)?;
         let capacity = self.options.segment_bytes.max(self.block() as u64 + needed);
-        let spare = self.spare.0.lock().take();
+        let spare = self.spare.prepared.lock().take();
         let prepared = match spare {
             Some(spare) if spare.capacity >= capacity => spare,
             other => {
@@ -234,6 +238,7 @@ impl LogWriter {
             previous: self.previous,
             durable_lsn: self.position,
             wall: self.env.clock.wall().0,
+            capacity: prepared.reserved(),
         };
         let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
         let front = header.encode(FileIdentity { database: self.database, file: id });
@@ -255,6 +260,10 @@ impl LogWriter {
     fn prepare_spare(&mut self) {
         // The task keeps the directory locked while it runs.
         let Some(lock) = self.lock.upgrade() else { return };
+        // One at a time: whoever trims waits for that one.
+        if self.spare.is_coming.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let (env, options, spare) = (self.env.clone(), self.options.clone(), self.spare.clone());
         let temporary = self.next_segment.fetch_add(1, Ordering::Relaxed);
         let task = async move {
@@ -262,13 +271,14 @@ impl LogWriter {
             let _lock = lock;
             match segment::prepare(&env, &options, temporary, capacity).await {
                 Ok(prepared) => {
-                    let unneeded = spare.0.lock().replace(prepared);
+                    let unneeded = spare.prepared.lock().replace(prepared);
                     if let Some(unneeded) = unneeded {
                         segment::discard(&env, unneeded.temporary).await;
                     }
                 }
                 Err(error) => tracing::debug!(%error, "the next log segment could not be prepared ahead"),
             }
+            spare.is_coming.store(false, Ordering::Release);
         };
         self.preparing = Some(self.env.spawn("log-spare", task));
     }
@@ -279,7 +289,7 @@ impl LogWriter {
         if let Some(preparing) = self.preparing.take() {
             preparing.await;
         }
-        let spare = self.spare.0.lock().take();
+        let spare = self.spare.prepared.lock().take();
         if let Some(spare) = spare {
             segment::discard(&self.env, spare.temporary).await;
         }

@@ -151,8 +151,13 @@ impl Manifest {
         Ok(Manifest { env, direct, database, number, file, end, state, edits: 0, edits_max, tainted: false })
     }
 
-    /// What manifest `number` says; also how many bytes behind its last record are not zero.
-    pub(crate) async fn read(env: &Env, direct: bool, database: u128, number: u64) -> Result<(ManifestState, u64)> {
+    /// What manifest `number` says; also, if the bytes behind its last record are not zero, where they are.
+    pub(crate) async fn read(
+        env: &Env,
+        direct: bool,
+        database: u128,
+        number: u64,
+    ) -> Result<(ManifestState, Option<u64>)> {
         let path = ManifestName::Manifest(number).path();
         let file = env.disk.open(&path, OpenOptions::read().direct(direct)).await.map_err(|error| error.at(&path))?;
         let len = file.len().await.map_err(|error| error.at(&path))?;
@@ -182,8 +187,8 @@ impl Manifest {
                 return Err(damaged(at, "an edit is damaged, and an intact one follows it"));
             }
         }
-        let torn = bytes.get(at..).and_then(|rest| rest.iter().rposition(|&byte| byte != 0)).map_or(0, |last| last + 1);
-        Ok((state, torn as u64))
+        let is_torn = bytes.get(at..).is_some_and(|rest| rest.iter().any(|&byte| byte != 0));
+        Ok((state, is_torn.then_some(at as u64)))
     }
 }
 
