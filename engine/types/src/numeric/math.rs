@@ -57,7 +57,8 @@ impl Numeric {
         Err(power_error("cannot take square root of a negative number"))
     }
 
-    fn sqrt_to_scale(&self, scale: i32) -> Result<Numeric> {
+    /// `sqrt(self)` with this many digits after the point; the value is finite and not negative.
+    pub fn sqrt_to_scale(&self, scale: i32) -> Result<Numeric> {
         // sqrt(c / 10^s) * 10^(scale + 1) = sqrt(c * 10^(2 scale + 2 - s)), truncated, then one digit rounded away.
         let (coefficient, from) = self.finite();
         let shift = 2 * scale + 2 - i32::from(from);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use helios_types::{Array, Datum, Result, oid};
+use helios_types::{Array, Datum, PgError, Result, SqlState, oid};
 
 use super::{Accumulator, Entry, FunctionContext, Input};
 use crate::functions::bytes::byte_column;
@@ -12,6 +12,7 @@ pub(super) const AGGREGATES: &[Entry] = &[
     ("string_agg", &[oid::TEXT, oid::TEXT], |_| Ok(Box::new(StringAgg { values: Vec::new(), text: true }))),
     ("string_agg", &[oid::BYTEA, oid::BYTEA], |_| Ok(Box::new(StringAgg { values: Vec::new(), text: false }))),
     ("array_agg", &[oid::ANYNONARRAY], |_| Ok(Box::new(ArrayAgg(Vec::new())))),
+    ("array_agg", &[oid::ANYARRAY], |_| Ok(Box::new(ArrayOfArrays(Vec::new())))),
 ];
 
 /// Strings joined; a delimiter stands before each value but the first, and a NULL one is nothing.
@@ -96,5 +97,53 @@ impl Accumulator for ArrayAgg {
             values.capacity() * size_of::<Datum>() + values.iter().map(Datum::heap_memory).sum::<usize>()
         };
         self.0.capacity() * size_of::<Vec<Datum>>() + self.0.iter().map(of).sum::<usize>()
+    }
+}
+
+/// Arrays of one shape, as an array of one dimension more.
+struct ArrayOfArrays(Vec<Vec<Arc<Array>>>);
+
+impl Accumulator for ArrayOfArrays {
+    fn resize(&mut self, groups: usize) {
+        self.0.resize(groups, Vec::new());
+    }
+
+    fn feed(&mut self, _: &FunctionContext<'_>, input: &Input<'_>) -> Result<()> {
+        input.each_row(|row, group| {
+            let Datum::Array(array) = input.args[0].get(row) else {
+                return Err(PgError::new(SqlState::NULL_VALUE_NOT_ALLOWED, "cannot accumulate null arrays"));
+            };
+            let refuse = |message| Err(PgError::new(SqlState::ARRAY_SUBSCRIPT_ERROR, message));
+            if array.dimensions.is_empty() {
+                return refuse("cannot accumulate empty arrays");
+            }
+            let lengths = |array: &Array| array.dimensions.iter().map(|(length, _)| *length).collect::<Vec<i32>>();
+            if self.0[group].first().is_some_and(|first| lengths(first) != lengths(&array)) {
+                return refuse("cannot accumulate arrays of different dimensionality");
+            }
+            self.0[group].push(array);
+            Ok(())
+        })
+    }
+
+    fn finish(&mut self, _: &FunctionContext<'_>, group: usize, _: &[Datum]) -> Result<Datum> {
+        let arrays = &self.0[group];
+        let Some(first) = arrays.first() else { return Ok(Datum::Null) };
+        let mut dimensions = vec![(arrays.len() as i32, 1)];
+        dimensions.extend(first.dimensions.iter().copied());
+        Ok(Datum::Array(Arc::new(Array {
+            element_type: first.element_type,
+            dimensions,
+            elements: arrays.iter().flat_map(|array| array.elements.iter().cloned()).collect(),
+        })))
+    }
+
+    fn reset(&mut self, group: usize) {
+        self.0[group].clear();
+    }
+
+    fn memory(&self) -> usize {
+        let of = |array: &Arc<Array>| Datum::Array(array.clone()).heap_memory();
+        self.0.iter().flatten().map(of).sum::<usize>() + self.0.capacity() * size_of::<Vec<Arc<Array>>>()
     }
 }

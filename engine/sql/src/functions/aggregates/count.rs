@@ -1,4 +1,4 @@
-//! count(*) and count(x).
+//! count(*), count(x), and regr_count, which counts pairs.
 
 use helios_types::{Datum, Result, oid};
 

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use helios_types::{Column, ColumnData, Datum, Result, oid};
+use helios_types::{Column, ColumnData, Datum, Oid, Result, compare, oid};
 
 use super::{Accumulator, Entry, FunctionContext, Input};
 use crate::functions::bytes::without_padding;
@@ -38,6 +38,11 @@ pub(super) const AGGREGATES: &[Entry] = extremes! {
     TEXT => General::bytes,
     BYTEA => General::bytes,
     BPCHAR => General::padded,
+    INTERVAL => General::any,
+    TIMETZ => General::any,
+    TID => General::any,
+    ANYARRAY => General::any,
+    RECORD => General::any,
 };
 
 /// Types whose values are compared where they lie.
@@ -89,7 +94,8 @@ impl<T: Ordered> Accumulator for Extreme<T> {
     fn feed(&mut self, _: &FunctionContext<'_>, input: &Input<'_>) -> Result<()> {
         let (values, seen, keep) = (&mut self.values[..], &mut self.seen[..], self.keep);
         input.each_value(|group, value: T| {
-            if !seen[group] || value.order(values[group]) == keep {
+            // Of equal values (0 and -0) the last one stays.
+            if !seen[group] || value.order(values[group]) != keep.reverse() {
                 values[group] = value;
                 seen[group] = true;
             }
@@ -110,14 +116,16 @@ impl<T: Ordered> Accumulator for Extreme<T> {
     }
 }
 
-/// Compares a kept value with a row, without making a value of the row.
-type Compare = fn(&Datum, &Column, usize) -> Ordering;
+/// Compares a row with a kept value, if possible without making a value of the row.
+type Compare = fn(Oid, &Datum, &Column, usize) -> Ordering;
 
 /// Any type with an order, one value a group.
 struct General {
     values: Vec<Datum>,
     compare: Compare,
     keep: Ordering,
+    /// Equal values may print differently (1.0 and 1.00): PostgreSQL keeps the last, but for bpchar.
+    last_of_equals: bool,
 }
 
 fn contents(column: &Column, row: usize) -> &[u8] {
@@ -137,21 +145,25 @@ fn kept(datum: &Datum) -> &[u8] {
 
 impl General {
     fn boxed(keep: Ordering, compare: Compare) -> Box<dyn Accumulator> {
-        Box::new(General { values: Vec::new(), compare, keep })
+        Box::new(General { values: Vec::new(), compare, keep, last_of_equals: true })
     }
 
     fn bytes(keep: Ordering) -> Box<dyn Accumulator> {
-        General::boxed(keep, |before, column, row| contents(column, row).cmp(kept(before)))
+        General::boxed(keep, |_, before, column, row| contents(column, row).cmp(kept(before)))
     }
 
     fn padded(keep: Ordering) -> Box<dyn Accumulator> {
-        General::boxed(keep, |before, column, row| {
-            without_padding(contents(column, row)).cmp(without_padding(kept(before)))
-        })
+        let compare: Compare =
+            |_, before, column, row| without_padding(contents(column, row)).cmp(without_padding(kept(before)));
+        Box::new(General { values: Vec::new(), compare, keep, last_of_equals: false })
+    }
+
+    fn any(keep: Ordering) -> Box<dyn Accumulator> {
+        General::boxed(keep, |ty, before, column, row| compare(ty, &column.get(row), before))
     }
 
     fn numeric(keep: Ordering) -> Box<dyn Accumulator> {
-        General::boxed(keep, |before, column, row| match (before, &column.data) {
+        General::boxed(keep, |_, before, column, row| match (before, &column.data) {
             (Datum::Numeric(before), ColumnData::Numeric(values)) => values[row].cmp(before),
             (_, other) => mismatch("Numeric", &other.physical()),
         })
@@ -163,11 +175,12 @@ impl Accumulator for General {
         self.values.resize(groups, Datum::Null);
     }
 
-    fn feed(&mut self, _: &FunctionContext<'_>, input: &Input<'_>) -> Result<()> {
-        let column = input.args[0];
+    fn feed(&mut self, ctx: &FunctionContext<'_>, input: &Input<'_>) -> Result<()> {
+        let (column, ty) = (input.args[0], ctx.arg_types[0]);
         input.each_strict(|row, group| {
             let before = &mut self.values[group];
-            if before.is_null() || (self.compare)(before, column, row) == self.keep {
+            let replaces = |order: Ordering| order == self.keep || (order.is_eq() && self.last_of_equals);
+            if before.is_null() || replaces((self.compare)(ty, before, column, row)) {
                 *before = column.get(row);
             }
             Ok(())

@@ -22,7 +22,11 @@ mod extreme;
 mod float;
 mod input;
 mod integer;
+mod interval;
 mod numeric;
+mod ordered;
+mod regression;
+mod spread;
 
 use helios_types::{Column, Datum, Oid, Result};
 
@@ -79,7 +83,11 @@ const TOPICS: &[&[Entry]] = &[
     extreme::AGGREGATES,
     float::AGGREGATES,
     integer::AGGREGATES,
+    interval::AGGREGATES,
     numeric::AGGREGATES,
+    ordered::AGGREGATES,
+    regression::AGGREGATES,
+    spread::AGGREGATES,
 ];
 
 /// Every bound aggregate: name and declared argument types.

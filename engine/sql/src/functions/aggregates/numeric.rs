@@ -31,6 +31,23 @@ impl Accumulator for Sum {
         })
     }
 
+    fn retract(&mut self, _: &FunctionContext<'_>, input: &Input<'_>) -> Result<bool> {
+        let ColumnData::Numeric(values) = &input.args[0].data else {
+            mismatch("Numeric", &input.args[0].data.physical())
+        };
+        // All or nothing: what the greatest scale was is forgotten with the last value that had it.
+        let before = self.sums.clone();
+        let mut possible = true;
+        input.each_strict(|row, group| {
+            possible = possible && self.sums[group].remove(&values[row]);
+            Ok(())
+        })?;
+        if !possible {
+            self.sums = before;
+        }
+        Ok(possible)
+    }
+
     fn finish(&mut self, _: &FunctionContext<'_>, group: usize, _: &[Datum]) -> Result<Datum> {
         let sum = &self.sums[group];
         Ok(match (sum.count(), self.average) {

@@ -9,6 +9,7 @@ use helios_types::io::{self, InputContext};
 use helios_types::{Bitmap, Column, Datum, Oid, Result, oid};
 
 use crate::expr::ExprType;
+use crate::functions::aggregates::{self, Aggregate, Groups, Input};
 use crate::functions::{CallCache, FunctionContext, Implementation, bind};
 use crate::session::{SessionContext, text_style};
 
@@ -17,6 +18,7 @@ const FILES: &[(&str, &str)] = &[
     ("arrays", include_str!("arrays.tsv")),
     ("strings", include_str!("strings.tsv")),
     ("regular_expressions", include_str!("regular_expressions.tsv")),
+    ("aggregates", include_str!("aggregates.tsv")),
 ];
 
 /// A clock that stands still.
@@ -67,6 +69,8 @@ struct Target {
     heading: String,
     proc: &'static Proc,
     implementation: Option<Implementation>,
+    aggregate: Option<Aggregate>,
+    direct: usize,
     arg_types: Vec<Oid>,
     result: Oid,
     cache: CallCache,
@@ -86,6 +90,8 @@ fn target(heading: &str) -> Target {
         heading: heading.to_owned(),
         proc,
         implementation: bind(proc.oid, proc.source),
+        aggregate: aggregates::lookup(proc.name, &proc.arg_types),
+        direct: facts::aggregates().by_oid(proc.oid).map_or(0, |aggregate| usize::from(aggregate.direct_arg_count)),
         arg_types: actual.map_or(declared, types_named),
         result: result.map_or(proc.result, type_named),
         cache: CallCache::default(),
@@ -125,6 +131,52 @@ fn shown(result: Result<Datum>, type_oid: Oid, session: &SessionContext) -> Stri
     }
 }
 
+/// An aggregate's answers: of one group, and of the last of three groups.
+fn aggregated(target: &Target, args: &[Datum], session: &SessionContext) -> Vec<String> {
+    let ctx = FunctionContext {
+        session,
+        collation: oid::DEFAULT_COLLATION,
+        arg_types: &target.arg_types,
+        result: ExprType::new(target.result),
+        variadic: false,
+        cache: &target.cache,
+    };
+    let (direct, columns) = args.split_at(target.direct);
+    let mut columns: Vec<Vec<Datum>> = columns
+        .iter()
+        .map(|column| match column {
+            Datum::Array(array) => array.elements.clone(),
+            other => panic!("{}: {other:?} is no column", target.heading),
+        })
+        .collect();
+    if facts::aggregates().by_oid(target.proc.oid).is_some_and(|aggregate| aggregate.kind == b'o') {
+        let ty = target.arg_types[target.direct];
+        columns[0].sort_by(|a, b| helios_types::compare(ty, a, b));
+    }
+    let columns: Vec<Column> = columns
+        .iter()
+        .zip(&target.arg_types[target.direct..])
+        .map(|(column, ty)| Column::from_datums(*ty, column))
+        .collect();
+    let columns: Vec<&Column> = columns.iter().collect();
+    let rows = columns.first().map_or(0, |column| column.len());
+    let make = || (target.aggregate.expect("only bound aggregates are asked"))(&ctx);
+    let single = make().and_then(|mut states| {
+        states.resize(1);
+        states.update_one(&ctx, 0, &columns, rows)?;
+        states.finish(&ctx, 0, direct)
+    });
+    let last = make().and_then(|mut states| {
+        states.resize(3);
+        let other: Vec<u32> = (0..rows).map(|row| row as u32 % 2).collect();
+        let skip = Bitmap::new(rows, true);
+        states.feed(&ctx, &Input { groups: Groups::Each(&other), args: &columns, skip: Some(&skip) })?;
+        states.update(&ctx, &vec![2; rows], &columns)?;
+        states.finish(&ctx, 2, direct)
+    });
+    vec![shown(single, target.result, session), shown(last, target.result, session)]
+}
+
 /// The answers of the scalar and, if there is one, of the kernel.
 fn answers(target: &Target, args: &[Datum], session: &SessionContext) -> Vec<String> {
     let ctx = FunctionContext {
@@ -135,6 +187,9 @@ fn answers(target: &Target, args: &[Datum], session: &SessionContext) -> Vec<Str
         variadic: false,
         cache: &target.cache,
     };
+    if target.aggregate.is_some() {
+        return aggregated(target, args, session);
+    }
     let implementation = target.implementation.expect("only bound functions are asked");
     if target.proc.strict && args.iter().any(Datum::is_null) {
         return vec![if target.proc.returns_set { String::new() } else { "\\N".to_owned() }];
@@ -187,8 +242,8 @@ fn functions_answer_as_postgresql_does() {
         for (number, line) in text.lines().enumerate() {
             if let Some(heading) = line.strip_prefix("@ ") {
                 let next = target(heading);
-                functions += usize::from(next.implementation.is_some());
-                if next.implementation.is_none() {
+                functions += usize::from((next.implementation.is_some() || next.aggregate.is_some()));
+                if next.implementation.is_none() && next.aggregate.is_none() {
                     unbound += 1;
                     missing.push(next.proc.source);
                 }
@@ -202,7 +257,9 @@ fn functions_answer_as_postgresql_does() {
             let call = line.strip_prefix("=> ").map(|answer| (None, answer));
             let call = call.or_else(|| line.split_once("\t=> ").map(|(args, answer)| (Some(args), answer)));
             let (Some((args, wanted)), Some(target)) = (call, &at) else { continue };
-            if target.implementation.is_none() || only.as_ref().is_some_and(|only| !target.heading.contains(only)) {
+            if (target.implementation.is_none() && target.aggregate.is_none())
+                || only.as_ref().is_some_and(|only| !target.heading.contains(only))
+            {
                 continue;
             }
             let session = session(settings.clone());
@@ -211,11 +268,12 @@ fn functions_answer_as_postgresql_does() {
                 .iter()
                 .flat_map(|args| args.split('\t'))
                 .zip(&target.arg_types)
-                .map(
-                    |(arg, ty)| {
-                        if arg == "\\N" { Ok(Datum::Null) } else { io::input(*ty, -1, &unescape(arg), &input) }
-                    },
-                )
+                .enumerate()
+                .map(|(place, (arg, ty))| {
+                    let column = target.aggregate.is_some() && place >= target.direct;
+                    let ty = if column { oid::array_of(*ty).expect("an array type") } else { *ty };
+                    if arg == "\\N" { Ok(Datum::Null) } else { io::input(ty, -1, &unescape(arg), &input) }
+                })
                 .collect();
             let args = match args {
                 Ok(args) => args,
