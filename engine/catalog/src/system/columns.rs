@@ -34,8 +34,8 @@ pub fn columns(relation: Oid) -> Vec<SystemColumn> {
     facts::attributes().of(relation).iter().map(column).collect()
 }
 
-/// Columns that older clients ask for and PostgreSQL 18 does not have. They follow the others in every row, can be named,
-/// and are in no `*` and no `pg_attribute`. The one there is: `pg_database.daticulocale`, which psql 15's `\l` reads
+/// Columns that older clients ask for and PostgreSQL 18 does not have. They can be named, are always NULL, and are in no
+/// row, no `*` and no `pg_attribute`. The one there is: `pg_database.daticulocale`, which psql 15's `\l` reads
 /// (PostgreSQL 17 renamed it to `datlocale`).
 pub fn hidden_columns(relation: Oid) -> &'static [SystemColumn] {
     static DATABASE: [SystemColumn; 1] = [SystemColumn {

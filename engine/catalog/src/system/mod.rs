@@ -45,7 +45,7 @@ use crate::facts::{self, PG_CATALOG};
 use crate::model::Sequence;
 use crate::resolve::Lookup;
 
-/// A row of a system relation: a value per column of [`columns`], hidden ones last.
+/// A row of a system relation: a value per column of [`columns`].
 pub type Row = Vec<Datum>;
 
 /// What the rows of system relations show beside the catalog.

@@ -137,7 +137,6 @@ pub(super) fn pg_auth_members() -> Vec<Row> {
     facts::role_members().iter().map(one).collect()
 }
 
-/// With the hidden column `daticulocale` last.
 pub(super) fn pg_database(source: &Source<'_>) -> Vec<Row> {
     let one = |database: &std::sync::Arc<crate::model::Database>| {
         row![
@@ -159,7 +158,6 @@ pub(super) fn pg_database(source: &Source<'_>) -> Vec<Row> {
             Null,
             // template0 may be copied under any version of the collation.
             (database.name != "template0").then_some("1"),
-            Null,
             Null,
         ]
     };

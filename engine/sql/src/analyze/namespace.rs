@@ -174,7 +174,13 @@ impl Analyzer<'_> {
             return Ok(Some(column.reference(levels_up, location)));
         }
         let level = &self.levels[self.levels.len() - 1 - levels_up as usize];
-        match &level.range_table[item.rte].kind {
+        let kind = &level.range_table[item.rte].kind;
+        if let RteKind::System { oid } = kind
+            && let Some(hidden) = hidden_column(*oid, name)
+        {
+            return Ok(Some(hidden.at(super::place(location))));
+        }
+        match kind {
             RteKind::Relation { .. } | RteKind::System { .. } if !item.merged_only => {
                 self.system_column(item.rte, levels_up, name, location)
             }
@@ -250,6 +256,12 @@ pub(super) fn set_lateral(namespace: &mut [NamespaceItem], lateral_only: bool, l
         item.lateral_only = lateral_only;
         item.lateral_ok = lateral_ok;
     }
+}
+
+/// A column that older clients ask for and PostgreSQL 18 does not have: always NULL.
+fn hidden_column(relation: Oid, name: &str) -> Option<Expr> {
+    let hidden = helios_catalog::system::hidden_columns(relation).iter().find(|column| column.name == name)?;
+    Some(Expr::null(ExprType { oid: hidden.type_oid, typmod: hidden.modifier, collation: hidden.collation }))
 }
 
 /// Hides the columns' bare names (a join's sides, once its own columns stand for them).

@@ -164,3 +164,13 @@ macro_rules! golden {
 golden! {
     names expressions clauses set_ops_ctes changes
 }
+
+#[test]
+fn a_hidden_column_can_be_named_and_is_in_no_star() {
+    let fixture = Fixture::new();
+    let (query, _) = fixture.analyze("select d.daticulocale from pg_database d").unwrap();
+    assert_eq!(query.target_list[0].expr.as_const(), Some(&helios_types::Datum::Null));
+    let (query, _) = fixture.analyze("select * from pg_database").unwrap();
+    assert!(query.target_list.iter().all(|entry| entry.name != "daticulocale"));
+    assert!(fixture.analyze("select daticulocale from pg_class").is_err());
+}
