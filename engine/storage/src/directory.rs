@@ -118,12 +118,22 @@ pub(crate) struct Listing {
     pub(crate) tables: Vec<u64>,
 }
 
-/// Lists the three directories, creating those that are missing.
-pub(crate) async fn list(env: &Env) -> Result<Listing> {
+/// Creates what is missing of the three directories, and makes durable what they hold: after a kill a name may be there
+/// that the disk does not know yet, and what follows relies on it.
+pub(crate) async fn settle(env: &Env) -> Result<()> {
+    env.disk.sync_dir("").await?;
     for directory in [MANIFEST_DIRECTORY, LOG_DIRECTORY, TABLE_DIRECTORY] {
         env.disk.create_dir(directory).await?;
     }
     env.disk.sync_dir("").await?;
+    for directory in [MANIFEST_DIRECTORY, LOG_DIRECTORY, TABLE_DIRECTORY] {
+        env.disk.sync_dir(directory).await?;
+    }
+    Ok(())
+}
+
+/// Lists the three directories.
+pub(crate) async fn list(env: &Env) -> Result<Listing> {
     Ok(Listing {
         manifests: parse_names(env, MANIFEST_DIRECTORY, ManifestName::parse).await?,
         segments: parse_names(env, LOG_DIRECTORY, SegmentName::parse).await?,

@@ -76,6 +76,7 @@ pub(crate) async fn open(env: Env, options: Options) -> Result<(Arc<Engine>, Rec
             database
         }
     };
+    directory::settle(&env).await?;
     let listing = directory::list(&env).await?;
     let (manifest_number, state, torn) = read_manifest(&env, &options, database, &listing, &mut report).await?;
     let cache = Arc::new(BlockCache::new(options.cache_bytes));
