@@ -140,10 +140,10 @@ impl LogWriter {
         sync: bool,
     ) -> (Result<(), AppendError>, Buf) {
         let padded = (buf.len() as u64).next_multiple_of(self.block() as u64);
-        if self.offset_of(self.position) + padded > self.capacity {
-            if let Err(error) = self.rotate(padded).await {
-                return (Err(error), buf);
-            }
+        if self.offset_of(self.position) + padded > self.capacity
+            && let Err(error) = self.rotate(padded).await
+        {
+            return (Err(error), buf);
         }
         let header = BatchHeader {
             previous: self.previous,
