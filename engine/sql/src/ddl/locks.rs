@@ -82,9 +82,10 @@ impl DdlContext<'_> {
     }
 
     /// The schema that a new relation goes into, locked so that nobody drops it meanwhile
-    /// (`RangeVarGetAndCheckCreationNamespace`).
-    pub(super) async fn lock_creation_schema(&mut self, name: &pb::RangeVar) -> Result<Oid> {
-        self.check_database(name)?;
+    /// (`RangeVarGetAndCheckCreationNamespace`). `positioned`: errors point at the name.
+    pub(super) async fn lock_creation_schema(&mut self, name: &pb::RangeVar, positioned: bool) -> Result<Oid> {
+        let place = position(name.location).filter(|_| positioned);
+        self.check_database(name).map_err(|refusal| refusal.at(place))?;
         match name.relpersistence.as_str() {
             "t" => return Err(PgError::unsupported("a temporary relation").at(position(name.location))),
             "u" => return Err(PgError::unsupported("an unlogged relation").at(position(name.location))),
@@ -97,7 +98,8 @@ impl DdlContext<'_> {
                 Some(schema) => catalog.lookup_schema(schema).map(Some),
                 None => catalog.creation_schema(&path, &user).map(Some),
             })
-            .await?
+            .await
+            .map_err(|refusal| refusal.at(place))?
             .ok_or_else(|| PgError::internal("a schema is neither there nor missing"))?;
         self.check_create_in(schema)?;
         if schema == helios_catalog::facts::PG_CATALOG {

@@ -18,18 +18,25 @@
 //!
 //! | module | statements |
 //! |---|---|
+//! | [`create_table`] | CREATE TABLE, and the table of CREATE TABLE AS |
 //! | [`sequence`] | CREATE SEQUENCE, ALTER SEQUENCE |
 //! | [`unsupported`] | what is refused, by name |
 
 mod context;
+mod create_table;
 mod edit;
 mod ids;
 mod locks;
 mod names;
+mod options;
 mod sequence;
+mod stored;
+#[cfg(test)]
+mod tests;
 mod unsupported;
 
 pub use context::{DdlContext, NameSpace, claim_initial_name};
+pub use create_table::create_table_as;
 pub use edit::{CatalogEdit, EditMark, EditOutcome};
 pub use ids::{Ids, next_layout, next_oid, next_oid_pair, next_storage};
 pub use sequence::sequence_limits;
@@ -50,7 +57,7 @@ pub fn is_ddl(node: &Node) -> bool {
 }
 
 fn is_supported(node: &Node) -> bool {
-    matches!(node, Node::CreateSeqStmt(_) | Node::AlterSeqStmt(_))
+    matches!(node, Node::CreateStmt(_) | Node::CreateSeqStmt(_) | Node::AlterSeqStmt(_))
 }
 
 /// Runs a statement that changes the catalog; its command tag.
@@ -64,6 +71,10 @@ fn is_supported(node: &Node) -> bool {
 pub async fn execute(node: &Node, ctx: &mut DdlContext<'_>) -> Result<String> {
     ctx.refresh();
     let tag = match node {
+        Node::CreateStmt(statement) => {
+            create_table::create(statement, ctx).await?;
+            "CREATE TABLE"
+        }
         Node::CreateSeqStmt(statement) => {
             sequence::create(statement, ctx).await?;
             "CREATE SEQUENCE"

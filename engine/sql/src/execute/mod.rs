@@ -24,7 +24,7 @@ mod row_store;
 pub mod table_access;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use batch::{BATCH_ROWS, Batch, ColumnRef};
 pub use cancel::{CancelReason, CancelToken};

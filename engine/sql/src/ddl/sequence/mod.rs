@@ -10,7 +10,7 @@ use helios_catalog::model::{ObjectKey, ObjectKind, Relation, Sequence};
 use helios_txn::{SequenceLimits, TableLockMode};
 use helios_types::{Oid, PgError, Result, SqlState, oid};
 
-pub(super) use options::{OwnedBy, SequenceOptions, range_var};
+pub(super) use options::{OwnedBy, SequenceOptions};
 
 use super::locks::{not_supported_for, relation_of, schema_of};
 use super::{DdlContext, NameSpace, next_oid, next_storage};
@@ -32,7 +32,7 @@ pub fn sequence_limits(sequence: &Sequence) -> SequenceLimits {
 pub(super) async fn create(statement: &pb::CreateSeqStmt, ctx: &mut DdlContext<'_>) -> Result<()> {
     let name = range(statement.sequence.as_ref())?;
     let options = SequenceOptions::read(&statement.options, false, &ctx.analysis());
-    let schema = ctx.lock_creation_schema(name).await?;
+    let schema = ctx.lock_creation_schema(name, false).await?;
     if ctx.snapshot().relation_in(schema, &name.relname).is_some() {
         let message = format!("relation \"{}\" already exists", name.relname);
         if statement.if_not_exists {

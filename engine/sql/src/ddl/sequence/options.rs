@@ -97,6 +97,18 @@ impl SequenceOptions {
         Ok(())
     }
 
+    /// The type of the column that the sequence is for.
+    pub(in crate::ddl) fn set_type(&mut self, type_oid: Oid, for_identity: bool) -> Result<()> {
+        if self.type_oid.is_some() {
+            return Err(PgError::new(SqlState::SYNTAX_ERROR, "conflicting or redundant options"));
+        }
+        if !matches!(type_oid, oid::INT2 | oid::INT4 | oid::INT8) {
+            return Err(wrong_type(for_identity));
+        }
+        self.type_oid = Some(type_oid);
+        Ok(())
+    }
+
     /// Whether anything but OWNED BY was said.
     pub(in crate::ddl) fn change_value(&self) -> bool {
         self.type_oid.is_some()
@@ -208,8 +220,12 @@ fn sequence_type(option: &pb::DefElem, for_identity: bool, context: &AnalyzeCont
     if matches!(type_oid, oid::INT2 | oid::INT4 | oid::INT8) {
         return Ok(type_oid);
     }
+    Err(wrong_type(for_identity))
+}
+
+fn wrong_type(for_identity: bool) -> PgError {
     let what = if for_identity { "identity column" } else { "sequence" };
-    Err(invalid(format!("{what} type must be smallint, integer, or bigint")))
+    invalid(format!("{what} type must be smallint, integer, or bigint"))
 }
 
 /// The option's number; `None` when it has no argument (`defGetInt64`).
