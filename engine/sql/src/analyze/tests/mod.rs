@@ -101,6 +101,7 @@ fn session() -> crate::session::SessionContext {
         statement_timestamp: timestamp,
         clock: env.clock.clone(),
         rng: env.rng.clone(),
+        random: std::sync::Arc::default(),
     }
 }
 
