@@ -142,6 +142,9 @@ pub(super) fn pg_attribute(source: &Source<'_>) -> Vec<Row> {
 }
 
 fn column_row(source: &Source<'_>, relation: Oid, column: &Column) -> Row {
+    // A dropped column has no type any more, but its bytes are still laid out as they were.
+    let physical = source.catalog.type_by_oid(column.type_oid);
+    let physical = physical.map_or((0, false, b'c', b'p'), |t| (t.length, t.by_value, t.alignment, t.storage));
     let attribute = Attribute {
         relation,
         name: &column.name,
@@ -161,23 +164,23 @@ fn column_row(source: &Source<'_>, relation: Oid, column: &Column) -> Row {
         dropped: column.dropped,
         collation: column.collation,
     };
-    attribute.row(source)
+    attribute.row_as(physical, 0)
 }
 
 fn index_columns(source: &Source<'_>, index: &Index, rows: &mut Vec<Row>) {
     let Some(table) = source.catalog.table(index.table) else { return };
     let named = |attnum: i16| table.column_by_attnum(attnum);
-    let mut expressions = 0;
     let mut number = 0;
+    let mut taken: Vec<String> = Vec::new();
     for key in &index.keys {
         number += 1;
-        let (name, modifier) = match named(key.attnum).filter(|_| key.expression.is_none()) {
-            Some(column) => (column.name.clone(), column.typmod),
-            None => {
-                expressions += 1;
-                (if expressions == 1 { "expr".to_owned() } else { format!("expr{}", expressions - 1) }, -1)
-            }
+        let (name, modifier) = match (&key.expression, named(key.attnum)) {
+            (None, Some(column)) => (column.name.clone(), column.typmod),
+            (expression, _) => (expression_name(expression.as_deref().unwrap_or("")).to_owned(), -1),
         };
+        let numbered = std::iter::once(name.clone()).chain((1..).map(|nth| format!("{name}{nth}")));
+        let name = numbered.into_iter().find(|name| !taken.contains(name)).expect("numbers do not run out");
+        taken.push(name.clone());
         let attribute = Attribute {
             relation: index.oid,
             name: &name,
@@ -224,4 +227,10 @@ pub(super) fn pg_attrdef(source: &Source<'_>) -> Vec<Row> {
         Some(row![attribute_default_oid(table.oid, column.attnum), table.oid, column.attnum, text])
     };
     live_columns(source).filter_map(default).collect()
+}
+
+/// What an index's expression column is called: after the function that it calls, else `expr`.
+fn expression_name(expression: &str) -> &str {
+    let called = super::definition::called_function(expression);
+    called.map_or("expr", |name| name.rsplit('.').next().unwrap_or(name).trim_matches('"'))
 }

@@ -71,7 +71,7 @@ fn column_list(table: &Table, columns: &[i16]) -> String {
 fn key_text(table: &Table, key: &IndexKey) -> String {
     match &key.expression {
         None => column_list(table, &[key.attnum]),
-        Some(expression) if is_call(expression) => expression.clone(),
+        Some(expression) if called_function(expression).is_some() => expression.clone(),
         Some(expression) => format!("({expression})"),
     }
 }
@@ -103,12 +103,12 @@ fn key_definition(lookup: &Lookup<'_>, table: &Table, key: &IndexKey) -> String 
     text
 }
 
-/// Whether SQL text is one function call: a name, and parentheses that close at the very end.
-fn is_call(text: &str) -> bool {
-    let Some(open) = text.find('(') else { return false };
+/// The function's name, when SQL text is one call: a name, and parentheses that close at the very end.
+pub(super) fn called_function(text: &str) -> Option<&str> {
+    let open = text.find('(')?;
     let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'"');
     if open == 0 || !text[..open].bytes().all(name) {
-        return false;
+        return None;
     }
     let (mut depth, mut quoted) = (0usize, false);
     for (at, byte) in text.bytes().enumerate() {
@@ -118,11 +118,11 @@ fn is_call(text: &str) -> bool {
             b')' if !quoted => {
                 depth -= 1;
                 if depth == 0 {
-                    return at + 1 == text.len();
+                    return (at + 1 == text.len()).then_some(&text[..open]);
                 }
             }
             _ => {}
         }
     }
-    false
+    None
 }

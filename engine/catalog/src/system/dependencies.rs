@@ -53,7 +53,7 @@ pub(super) fn pg_depend(source: &Source<'_>) -> Vec<Row> {
         rows.push(depends(class(oid), Place(PG_NAMESPACE, schema, 0), Dependency::Normal));
     }
     for table in catalog.tables() {
-        constraints(table, &mut rows);
+        constraints(source, table, &mut rows);
     }
     for index in catalog.indexes() {
         let owner = catalog.table(index.table).and_then(|table| constraint_of(table, index.oid));
@@ -77,7 +77,8 @@ pub(super) fn pg_depend(source: &Source<'_>) -> Vec<Row> {
             continue;
         }
         let default = Place(PG_ATTRDEF, attribute_default_oid(table.oid, owned.attnum), 0);
-        rows.push(depends(default, column(table.oid, owned.attnum), Dependency::Auto));
+        let strength = if owned.generated.is_some() { Dependency::Internal } else { Dependency::Auto };
+        rows.push(depends(default, column(table.oid, owned.attnum), strength));
         if let Some(sequence) = owned.sequence {
             rows.push(depends(default, class(sequence), Dependency::Normal));
         }
@@ -99,18 +100,24 @@ pub(super) fn pg_depend(source: &Source<'_>) -> Vec<Row> {
     rows
 }
 
-fn constraints(table: &Table, rows: &mut Vec<Row>) {
+fn constraints(source: &Source<'_>, table: &Table, rows: &mut Vec<Row>) {
     for constraint in &table.constraints {
         let columns: Vec<i16> = match &constraint.kind {
             ConstraintKind::Check { columns, .. } => columns.clone(),
             ConstraintKind::NotNull { column } => vec![*column],
-            ConstraintKind::PrimaryKey { .. } => table.primary_key.clone(),
-            ConstraintKind::Unique { .. } => Vec::new(),
+            ConstraintKind::PrimaryKey { index } | ConstraintKind::Unique { index } => {
+                let keys = source.catalog.index(*index).map(|index| index.keys.iter().map(|key| key.attnum).collect());
+                keys.unwrap_or_default()
+            }
         };
         let this = Place(PG_CONSTRAINT, constraint.oid, 0);
         for attnum in &columns {
             let on = Place(PG_CLASS, table.oid, i32::from(*attnum));
             rows.push(depends(this, on, Dependency::Auto));
+            // The expression's own use of the column.
+            if matches!(constraint.kind, ConstraintKind::Check { .. }) {
+                rows.push(depends(this, on, Dependency::Normal));
+            }
         }
         if columns.is_empty() {
             rows.push(depends(this, Place(PG_CLASS, table.oid, 0), Dependency::Auto));
