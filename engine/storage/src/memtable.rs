@@ -44,7 +44,8 @@ pub(crate) struct Memtable {
     spaces: RwLock<BTreeMap<Space, Keys>>,
     bytes: AtomicUsize,
     notes: Mutex<Notes>,
-    /// Set when the memtable is full: it holds everything in the log between its predecessor's end and this.
+    /// It holds everything in the log from here on, and, once it is full, up to there.
+    log_start: AtomicU64,
     log_end: AtomicU64,
 }
 
@@ -89,6 +90,16 @@ impl Memtable {
     /// What was noted.
     pub(crate) fn notes(&self) -> Notes {
         self.notes.lock().clone()
+    }
+
+    /// An empty memtable for what the log holds from `position` on.
+    pub(crate) fn starting_at(position: Lsn) -> Memtable {
+        Memtable { log_start: AtomicU64::new(position.0), ..Memtable::default() }
+    }
+
+    /// Where in the log its contents begin.
+    pub(crate) fn log_start(&self) -> Lsn {
+        Lsn(self.log_start.load(Ordering::Acquire))
     }
 
     /// Everything in the log up to here is in this memtable or below it.

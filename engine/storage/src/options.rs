@@ -20,6 +20,9 @@ pub struct Options {
     pub async_sync_delay: Duration,
     /// A memtable is flushed at this size.
     pub memtable_bytes: usize,
+    /// A memtable is flushed, however small, once the log holds this many bytes for it: it bounds the time that a
+    /// recovery takes.
+    pub log_bytes_before_flush: u64,
     /// Memtables waiting for their flush before commits wait too.
     pub immutable_memtables_max: usize,
     /// Uncompressed size of a data block.
@@ -57,6 +60,7 @@ impl Default for Options {
             batch_bytes_max: 1 << 20,
             async_sync_delay: Duration::from_millis(10),
             memtable_bytes: 16 << 20,
+            log_bytes_before_flush: 64 << 20,
             immutable_memtables_max: 2,
             block_bytes: 8 << 10,
             index_block_bytes: 16 << 10,
@@ -83,6 +87,7 @@ impl Options {
             batch_bytes_max: 2 << 10,
             async_sync_delay: Duration::from_millis(1),
             memtable_bytes: 4 << 10,
+            log_bytes_before_flush: 64 << 10,
             block_bytes: 256,
             index_block_bytes: 256,
             table_bytes: 4 << 10,

@@ -7,6 +7,8 @@
 //! * what was acknowledged as durable is there, under the timestamp that was acknowledged;
 //! * what was refused is not there, ever; what one recovery has shown, there or not, is so for good;
 //! * whatever is missing is a suffix: no transaction is there while one before it is not;
+//! * when disks rot or misplace what they were given, operations may fail, naming the damage, and the newest commits may be
+//!   taken for a torn write; but nothing is ever answered wrongly;
 //! * every row, sequence and deletion is exactly what the transactions that happened leave behind, at the newest timestamp
 //!   and, while the clients run, at every snapshot that they take.
 
@@ -62,10 +64,51 @@ struct Contents {
     sequences: BTreeMap<u64, i64>,
 }
 
+/// Why looking at the storage failed.
+enum Trouble {
+    Storage(Error),
+    Violation(Violation),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Trouble {
+        Trouble::Storage(error)
+    }
+}
+
+impl From<Violation> for Trouble {
+    fn from(violation: Violation) -> Trouble {
+        Trouble::Violation(violation)
+    }
+}
+
+impl From<Trouble> for Violation {
+    fn from(trouble: Trouble) -> Violation {
+        match trouble {
+            Trouble::Storage(error) => error.into(),
+            Trouble::Violation(violation) => violation,
+        }
+    }
+}
+
+impl Trouble {
+    /// Whether a rotten disk excuses it.
+    fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Trouble::Storage(
+                Error::Corruption { .. } | Error::Io(_) | Error::UnsupportedFormat { .. } | Error::Foreign { .. }
+            )
+        )
+    }
+}
+
 #[derive(Default)]
 struct Oracle {
     attempts: Vec<Attempt>,
     stats: Stats,
+    /// The disk may rot: acknowledged commits at the very end may be taken for a torn write.
+    disk_rots: bool,
 }
 
 impl Oracle {
@@ -96,7 +139,9 @@ impl Oracle {
                 (Outcome::Unknown, _) | (Outcome::Never, None) => true,
                 (Outcome::Never, Some(_)) => false,
                 (Outcome::Happened(ts) | Outcome::Acknowledged(ts, _), Some(found)) => ts == found,
-                (Outcome::Happened(_) | Outcome::Acknowledged(_, Durability::Sync), None) => false,
+                (Outcome::Happened(ts) | Outcome::Acknowledged(ts, Durability::Sync), None) => {
+                    self.disk_rots && ts > newest
+                }
                 // Lost: allowed only if nothing behind it is there.
                 (Outcome::Acknowledged(ts, Durability::Async), None) => ts > newest,
             };
@@ -127,7 +172,7 @@ async fn read_all(storage: &Storage, space: Space, at: CommitTs, direction: Dire
 
 /// Which transactions a snapshot shows, and whether everything else fits. Sequences are read when asked for: they have no
 /// snapshots.
-async fn look(storage: &Storage, oracle: &Shared, with_sequences: bool) -> Result<BTreeMap<CommitTs, u64>, Violation> {
+async fn look(storage: &Storage, oracle: &Shared, with_sequences: bool) -> Result<BTreeMap<CommitTs, u64>, Trouble> {
     let snapshot = storage.snapshot();
     let at = snapshot.commit_ts();
     let direction = if at.0.is_multiple_of(2) { Direction::Forward } else { Direction::Backward };
@@ -135,12 +180,14 @@ async fn look(storage: &Storage, oracle: &Shared, with_sequences: bool) -> Resul
     for entry in read_all(storage, MARKERS, at, direction).await? {
         let id = u64::from_be_bytes(entry.key[..].try_into().expect("markers have eight bytes"));
         if happened.insert(entry.version.commit_ts, id).is_some() {
-            return Err(Violation::new(format!("two transactions at {}", entry.version.commit_ts)));
+            return Err(Violation::new(format!("two transactions at {}", entry.version.commit_ts)).into());
         }
     }
     let mut found = Contents::default();
     for entry in read_all(storage, ROWS, at, direction).await? {
-        let Value::Row(row) = entry.version.value else { return Err(Violation::new("a scan yields a deletion")) };
+        let Value::Row(row) = entry.version.value else {
+            return Err(Violation::new("a scan yields a deletion").into());
+        };
         found.rows.insert(entry.key, (entry.version.commit_ts, row));
     }
     let mut expected = oracle.lock().contents(&happened);
@@ -155,13 +202,14 @@ async fn look(storage: &Storage, oracle: &Shared, with_sequences: bool) -> Resul
     if found != expected {
         return Err(Violation::new(format!("at {at} the rows do not fit the transactions that happened"))
             .with(format!("found    {found:?}"))
-            .with(format!("expected {expected:?}")));
+            .with(format!("expected {expected:?}"))
+            .into());
     }
     for key in 0..4u8 {
         let version = storage.get(ROWS, &[key], at).await?;
         let row = version.as_ref().and_then(|version| version.value.row());
         if row != expected.rows.get(&[key][..]).map(|(_, row)| row) {
-            return Err(Violation::new(format!("get and scan disagree on key {key} at {at}: {version:?}")));
+            return Err(Violation::new(format!("get and scan disagree on key {key} at {at}: {version:?}")).into());
         }
     }
     Ok(happened)
@@ -197,7 +245,9 @@ impl Client {
             match outcome {
                 Ok(true) => (),
                 Ok(false) => return,
-                Err(violation) => {
+                Err(trouble) if trouble.is_damage() && self.oracle.lock().disk_rots => return,
+                Err(trouble) => {
+                    let violation = Violation::from(trouble);
                     let mut verdict = self.verdict.lock();
                     if verdict.is_ok() {
                         *verdict = Err(violation.with(format!("seen by client {}", self.number)));
@@ -208,7 +258,7 @@ impl Client {
         }
     }
 
-    async fn transaction(&self) -> Result<bool, Violation> {
+    async fn transaction(&self) -> Result<bool, Trouble> {
         let durability = if self.below(4) == 0 { Durability::Async } else { Durability::Sync };
         let (id, batch) = self.attempt();
         let commit = self.storage.enqueue_commit(batch, durability);
@@ -223,7 +273,7 @@ impl Client {
                 let marker = self.storage.get(MARKERS, &id.to_be_bytes(), CommitTs::NEWEST).await?;
                 match marker {
                     Some(version) if version.commit_ts == commit_ts => Ok(true),
-                    other => Err(Violation::new(format!("commit {id} at {commit_ts} reads back as {other:?}"))),
+                    other => Err(Violation::new(format!("commit {id} at {commit_ts} reads back as {other:?}")).into()),
                 }
             }
             Ok(Err(Error::Full { .. })) => {
@@ -274,7 +324,9 @@ impl Client {
     }
 }
 
-struct Commits;
+struct Commits {
+    disk_rots: bool,
+}
 
 /// How often opening is tried while faults fire, and while the last tasks of a dropped storage end.
 const OPEN_ATTEMPTS: u32 = 40;
@@ -298,7 +350,7 @@ impl Commits {
     }
 
     /// `None`: the file system has shut itself down, and only a restart of the machine helps.
-    async fn open(env: &Env, options: &Options) -> Result<Option<Storage>, Violation> {
+    async fn open(env: &Env, options: &Options) -> Result<Option<Storage>, Trouble> {
         let (mut attempts, mut locked) = (0, 0);
         loop {
             match Storage::open(env.clone(), options.clone()).await {
@@ -306,7 +358,7 @@ impl Commits {
                 Err(Error::Locked { .. }) if locked < UNLOCK_ATTEMPTS => locked += 1,
                 Err(Error::Io(_)) if attempts < OPEN_ATTEMPTS => attempts += 1,
                 Err(Error::Io(_)) => return Ok(None),
-                Err(error) => return Err(Violation::from(error).with("while opening")),
+                Err(error) => return Err(error.into()),
             }
             env.sleep(std::time::Duration::from_millis(50)).await;
         }
@@ -320,9 +372,12 @@ impl Commits {
         world: Handle,
         round: u64,
         cancel_ppm: u32,
-    ) -> Result<bool, Violation> {
+    ) -> Result<bool, Trouble> {
         let Some(storage) = Commits::open(&env, &options).await? else { return Ok(false) };
-        let happened = look(&storage, &oracle, true).await?;
+        let happened = match look(&storage, &oracle, true).await {
+            Err(trouble) if trouble.is_damage() && oracle.lock().disk_rots => return Ok(true),
+            other => other?,
+        };
         oracle.lock().judge(&happened)?;
         let rng = env.rng.fork(&format!("session {round}"));
         let verdict = Arc::new(Mutex::new(Ok(())));
@@ -359,6 +414,20 @@ impl Commits {
             drop(storage);
         }
         Ok(true)
+    }
+
+    /// The disk heals, and what was written wrongly stays so: it is refused or reported, or what is shown is right.
+    async fn last_look(env: Env, options: Options, oracle: Shared) -> Result<(), Violation> {
+        let looked = async {
+            let Some(storage) = Commits::open(&env, &options).await? else { return Ok(()) };
+            let happened = look(&storage, &oracle, true).await?;
+            oracle.lock().judge(&happened)?;
+            Ok::<(), Trouble>(())
+        };
+        match looked.await {
+            Err(trouble) if trouble.is_damage() => Ok(()),
+            other => Ok(other?),
+        }
     }
 
     /// Without faults everything works, everything is clean, and nothing was leaked.
@@ -403,14 +472,22 @@ impl Commits {
 
 impl Workload for Commits {
     fn name(&self) -> &str {
-        "storage commits"
+        if self.disk_rots { "storage on rotten disks" } else { "storage commits" }
     }
 
     fn faults(&self) -> Vec<FaultKind> {
-        FaultKind::ALL.iter().copied().filter(|kind| kind.class() != Class::Detectable).collect()
+        // A disk that acknowledges a write and never makes it can take a commit back without a trace.
+        let mine = |kind: &FaultKind| match kind.class() {
+            Class::Detectable => self.disk_rots && *kind != FaultKind::StaleRead,
+            _ => true,
+        };
+        FaultKind::ALL.iter().copied().filter(mine).collect()
     }
 
     fn expected_marks(&self) -> Vec<&'static str> {
+        if self.disk_rots {
+            return Vec::new();
+        }
         vec![
             "storage: recovery found a torn tail",
             "storage: recovery wrote the unproven tail of the log again",
@@ -431,6 +508,7 @@ impl Workload for Commits {
 
     fn run(&self, world: &World) -> Result<Stats, Violation> {
         let oracle = Shared::default();
+        oracle.lock().disk_rots = self.disk_rots;
         // Half a minute each: with thousands of tiny reads in a session, more of them is only waiting.
         let stuck_ppm = world.faults().ppm(FaultKind::StuckIo).min(1_000);
         world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
@@ -441,6 +519,7 @@ impl Workload for Commits {
             let session =
                 Commits::session(world.env(), options.clone(), oracle.clone(), world.handle(), round, cancel_ppm);
             let goes_on = match world.run(session) {
+                Ok(Err(Trouble::Storage(_))) if self.disk_rots => break,
                 Ok(verdict) => verdict?,
                 Err(Stop::Crashed(_)) => true,
                 Err(stop) => return Err(stop.into()),
@@ -450,7 +529,11 @@ impl Workload for Commits {
             }
         }
         world.heal();
-        world.run(Commits::epilogue(world.env(), options, oracle.clone()))??;
+        if self.disk_rots {
+            world.run(Commits::last_look(world.env(), options, oracle.clone()))??;
+        } else {
+            world.run(Commits::epilogue(world.env(), options, oracle.clone()))??;
+        }
         let stats = oracle.lock().stats.clone();
         Ok(stats)
     }
@@ -468,8 +551,20 @@ fn commits_survive_what_the_world_does() {
         replay_command: "HELIOS_SIM_REPLAY={bundle} cargo test -p helios-storage --test simulation".to_owned(),
         ..Swarm::new("storage", 0..seeds())
     };
-    let report = swarm(&config, &Commits);
+    let report = swarm(&config, &Commits { disk_rots: false });
     println!("{report}");
     report.assert_clean();
     assert!(report.seeds == 1 || report.commits_median >= 100, "{report}");
+}
+
+#[test]
+fn rotten_disks_are_reported_and_never_believed() {
+    let config = Swarm {
+        jobs: 2,
+        replay_command: "HELIOS_SIM_REPLAY={bundle} cargo test -p helios-storage --test simulation".to_owned(),
+        ..Swarm::new("storage-rot", 0..seeds())
+    };
+    let report = swarm(&config, &Commits { disk_rots: true });
+    println!("{report}");
+    report.assert_clean();
 }

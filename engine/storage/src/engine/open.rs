@@ -299,7 +299,7 @@ impl Rebuild {
             catalog_version: state.catalog_version,
         };
         let last_commit = state.last_commit;
-        let (active, full) = (Memtable::default(), Vec::new());
+        let (active, full) = (Memtable::starting_at(state.flushed_lsn), Vec::new());
         Rebuild { facts, active, full, memtable_bytes, last_commit, commits: 0, bytes: 0 }
     }
 
@@ -317,7 +317,7 @@ impl Rebuild {
     fn rotate_if_full(&mut self, position: Lsn) {
         if self.active.bytes() >= self.memtable_bytes {
             self.active.set_log_end(position);
-            self.full.push(std::mem::take(&mut self.active));
+            self.full.push(std::mem::replace(&mut self.active, Memtable::starting_at(position)));
         }
     }
 

@@ -70,7 +70,9 @@ impl Driver {
         loop {
             let turn = self.tree.progress.wait();
             let state = self.tree.state();
-            let must = state.active.bytes() >= self.tree.options.memtable_bytes;
+            let logged = self.writer.position().0.saturating_sub(state.active.log_start().0);
+            let must = state.active.bytes() >= self.tree.options.memtable_bytes
+                || logged >= self.tree.options.log_bytes_before_flush;
             let has_room = state.immutable.len() < self.tree.options.immutable_memtables_max;
             drop(state);
             if (must || early) && (has_room || !self.tree.options.background) {

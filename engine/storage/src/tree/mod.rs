@@ -149,7 +149,7 @@ impl Tree {
                 return false;
             }
             state.active.set_log_end(position);
-            let full = std::mem::take(&mut state.active);
+            let full = std::mem::replace(&mut state.active, Arc::new(Memtable::starting_at(position)));
             state.immutable.insert(0, full);
             true
         });
