@@ -15,6 +15,7 @@ use helios_types::{PgError, Result};
 
 use crate::activity::{Activity, ActivityReport};
 use crate::config::Config;
+use crate::connection::Connection;
 use crate::row_counts::RowCounts;
 use crate::session::{Session, SessionOptions};
 
@@ -89,6 +90,15 @@ impl Database {
             }),
         };
         Ok(database)
+    }
+
+    /// A connection to the database `postgres` as its superuser.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such role or database any more.
+    pub fn connect(&self) -> Result<Connection> {
+        Ok(Connection::new(self.session(SessionOptions::default())?))
     }
 
     /// A session: what a connection or a server's client drives.

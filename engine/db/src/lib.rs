@@ -12,6 +12,7 @@
 
 mod activity;
 mod config;
+mod connection;
 mod copy;
 mod database;
 mod doors;
@@ -23,6 +24,7 @@ mod verify;
 
 pub use activity::{Activity, ActivityReport, ActivityState};
 pub use config::Config;
+pub use connection::{Connection, Date, FromSql, Row, RowIndex, Rows, Statement, Timestamp, ToSql, Transaction, Value};
 pub use database::Database;
 pub use helios_sql::execute::{Batch, CancelReason};
 pub use helios_sql::parse::{Notice, Severity};

@@ -26,6 +26,18 @@ pub(crate) struct Prepared {
     pub(super) columns: Option<Arc<[ColumnDescription]>>,
 }
 
+impl Prepared {
+    /// Types of its parameters.
+    pub(crate) fn params(&self) -> &[Oid] {
+        &self.params
+    }
+
+    /// Its columns, if it returns rows.
+    pub(crate) fn columns(&self) -> Option<&Arc<[ColumnDescription]>> {
+        self.columns.as_ref()
+    }
+}
+
 impl Session {
     /// Parse: prepares a statement. `types` are those that the client knows, 0 for "to be inferred"; the name may be
     /// empty, for the statement that the next one without a name replaces.
@@ -87,7 +99,8 @@ impl Session {
         Ok(Prepared { statement, params, columns })
     }
 
-    fn statement_named(&self, name: &str) -> Result<Arc<Prepared>> {
+    /// A prepared statement, by name.
+    pub(crate) fn prepared(&self, name: &str) -> Result<Arc<Prepared>> {
         self.statements.get(name).cloned().ok_or_else(|| {
             let message = match name {
                 "" => "unnamed prepared statement does not exist".to_owned(),
@@ -107,7 +120,7 @@ impl Session {
     ///
     /// 26000 when there is none of that name.
     pub fn describe_statement(&mut self, name: &str) -> Result<StatementDescription> {
-        let outcome = self.statement_named(name).and_then(|prepared| {
+        let outcome = self.prepared(name).and_then(|prepared| {
             if self.block == Block::Failed && prepared.columns.is_some() {
                 return Err(failed_block());
             }
@@ -164,7 +177,7 @@ impl Session {
         values: &[Option<&[u8]>],
         result_formats: &[Format],
     ) -> Result<()> {
-        let prepared = self.statement_named(statement)?;
+        let prepared = self.prepared(statement)?;
         if let Some(statement) = &prepared.statement {
             self.arrive(&statement.source.text);
         }

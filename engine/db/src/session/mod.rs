@@ -53,10 +53,11 @@ use crate::database::Database;
 use crate::doors::{SequenceMemory, SettingsDoor, StatementDoors};
 use crate::settings::Settings;
 use block::Active;
-use extended::Prepared;
 use portal::Portal;
 use run::Run;
 
+pub(crate) use extended::Prepared;
+pub(crate) use source::failed_block;
 pub(crate) use statement::read_only;
 
 pub use block::TransactionStatus;
@@ -294,6 +295,13 @@ impl Session {
         self.settings.rollback();
         self.block = Block::Idle;
         self.settings_changed();
+    }
+
+    /// Rolls the transaction back, whatever it is, and whatever ran in it.
+    pub(crate) fn roll_back(&mut self) {
+        self.run = Run::Idle;
+        self.abort();
+        self.report_idle();
     }
 
     /// Commits the transaction, if there is one.
