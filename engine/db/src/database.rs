@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use helios_catalog::CatalogSnapshot;
 use helios_catalog::model::{Change, Object, initial_changes};
-use helios_env::Env;
 use helios_env::sync::{AtomicU32, Mutex, Ordering, RwLock};
+use helios_env::{Env, Timestamp};
 use helios_sql::ddl::{CATALOG, NameSpace, claim_initial_name};
 use helios_sql::execute::{CancelReason, MemoryBudget};
 use helios_storage::{Direction, KeyRange, RecoveryReport, Storage, Value};
@@ -36,6 +36,7 @@ pub(crate) struct Inner {
     next_pid: AtomicU32,
     recovery: RecoveryReport,
     row_counts: RowCounts,
+    started: Timestamp,
     memory: Arc<MemoryBudget>,
 }
 
@@ -76,6 +77,7 @@ impl Database {
         let transactions = Transactions::new(env.clone(), storage, recovery.last_xid + 1);
         let catalog = load_catalog(&transactions, recovery.catalog_version).await?;
         let memory = MemoryBudget::new(config.query_memory());
+        let started = env.clock.wall();
         let database = Database {
             inner: Arc::new(Inner {
                 env,
@@ -86,6 +88,7 @@ impl Database {
                 next_pid: AtomicU32::new(1),
                 recovery,
                 row_counts: RowCounts::default(),
+                started,
                 memory,
             }),
         };
@@ -165,6 +168,20 @@ impl Database {
         if let Some(session) = session.filter(|session| session.secret() == secret) {
             session.cancel(CancelReason::UserRequest);
         }
+    }
+
+    /// Ends what a session runs, as one who is trusted; whether there is such a session.
+    pub(crate) fn signal(&self, pid: i32, reason: CancelReason) -> bool {
+        let session = self.inner.sessions.lock().get(&pid).cloned();
+        session.is_some_and(|session| {
+            session.cancel(reason);
+            true
+        })
+    }
+
+    /// When it was opened.
+    pub(crate) fn started(&self) -> Timestamp {
+        self.inner.started
     }
 
     /// Everybody who is connected, by pid.

@@ -13,8 +13,8 @@ mod lines;
 mod options;
 mod write;
 
-pub(crate) use fields::{FieldReader, RawField};
-pub(crate) use lines::{Line, LineReader};
+pub(crate) use fields::{FieldReader, Fields, RawField};
+pub(crate) use lines::LineReader;
 pub(crate) use options::{Columns, CopyOptions, Header, OnError};
 pub(crate) use write::RowWriter;
 

@@ -5,6 +5,7 @@
 //! over when the statement gives way.
 
 mod functions;
+mod named_objects;
 mod relations;
 mod sequences;
 
@@ -18,6 +19,7 @@ use helios_sql::session::SessionContext;
 use helios_txn::Transaction;
 use helios_types::Oid;
 
+pub(crate) use named_objects::SessionTypes;
 pub(crate) use sequences::SequenceMemory;
 
 use crate::database::Database;

@@ -30,7 +30,7 @@ fn mode_text(option: &pb::DefElem) -> Option<String> {
 }
 
 /// As PostgreSQL spells an isolation level.
-pub(super) fn isolation_name(level: IsolationLevel) -> &'static str {
+pub(crate) fn isolation_name(level: IsolationLevel) -> &'static str {
     match level {
         IsolationLevel::ReadCommitted => "read committed",
         IsolationLevel::RepeatableRead => "repeatable read",

@@ -16,7 +16,7 @@ use super::statement::is_planned;
 use super::{Block, Session};
 
 /// A prepared statement.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Prepared {
     /// `None` for a text without a statement.
     pub(super) statement: Option<StatementRef>,
@@ -58,13 +58,13 @@ impl Session {
         }
         let source = Source::parse(sql)?;
         self.notices.extend(source.notices.iter().cloned());
-        if source.statements.len() > 1 {
+        if source.len() > 1 {
             return Err(PgError::new(
                 SqlState::SYNTAX_ERROR,
                 "cannot insert multiple commands into a prepared statement",
             ));
         }
-        let statement = (!source.statements.is_empty()).then_some(StatementRef { source, index: 0 });
+        let statement = (source.len() == 1).then(|| StatementRef::new(&source, 0));
         if self.block == Block::Failed && !statement.as_ref().is_some_and(|statement| is_exit(statement.node())) {
             return Err(failed_block());
         }

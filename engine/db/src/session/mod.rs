@@ -23,9 +23,12 @@
 mod block;
 mod control;
 mod copy;
+mod copy_in;
+mod cursor;
 mod encode;
 mod extended;
 mod guard;
+mod maintenance;
 mod portal;
 mod reply;
 mod run;
@@ -53,9 +56,11 @@ use crate::database::Database;
 use crate::doors::{SequenceMemory, SettingsDoor, StatementDoors};
 use crate::settings::Settings;
 use block::Active;
+use copy_in::CopyIn;
 use portal::Portal;
 use run::Run;
 
+pub(crate) use control::isolation_name;
 pub(crate) use extended::Prepared;
 pub(crate) use source::failed_block;
 pub(crate) use statement::read_only;
@@ -120,6 +125,11 @@ pub struct Session {
     /// What plans depend on, for these settings.
     environment: Option<(Arc<BTreeMap<String, String>>, Arc<str>)>,
     sequences: Arc<SequenceMemory>,
+    /// COPY FROM STDIN under way, and how many rows the one that is done has inserted.
+    copy_in: Option<CopyIn>,
+    copied: Option<u64>,
+    /// Whether the running statement is one of several of a script.
+    in_script: bool,
 }
 
 impl Session {
@@ -202,6 +212,9 @@ impl Session {
             deadline: None,
             environment: None,
             sequences: Arc::default(),
+            copy_in: None,
+            copied: None,
+            in_script: false,
         })
     }
 
@@ -271,6 +284,7 @@ impl Session {
     /// message that could not be read). What a method itself has reported as an error has done this already.
     pub fn fail(&mut self) {
         self.run = Run::Idle;
+        (self.copy_in, self.copied) = (None, None);
         self.activity.set_committing(false);
         match self.block {
             Block::InBlock | Block::Failed => {
@@ -373,6 +387,7 @@ impl Session {
     fn arrive(&mut self, text: &Arc<str>) {
         let now = self.database.env().clock.wall();
         self.context.statement_timestamp = now;
+        self.in_script = false;
         if self.active.is_none() {
             self.context.transaction_timestamp = now;
         }

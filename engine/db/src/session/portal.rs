@@ -9,8 +9,9 @@ use helios_sql::query::Command;
 use helios_types::{Datum, PgError, Result, SqlState};
 
 use super::Session;
+use super::copy::CopyOut;
 use super::extended::Prepared;
-use super::reply::{ColumnDescription, Format, Reply};
+use super::reply::{ColumnDescription, CopySpec, Format, Reply};
 use super::source::StatementRef;
 use super::statement::{command_tag, is_planned};
 use crate::doors::StatementDoors;
@@ -33,6 +34,10 @@ pub(super) enum State {
     Ready,
     /// A plan under way.
     Running(Execution, Arc<StatementDoors>),
+    /// COPY TO STDOUT.
+    CopyOut(Box<CopyOut>),
+    /// COPY FROM STDIN: what is to be said about it, then the wait for its data.
+    CopyIn(Option<CopySpec>),
     /// Rows that are there already.
     Rows(VecDeque<Batch>, String),
     /// Done; it may have been one that returns rows, which returns none then.
@@ -43,7 +48,6 @@ pub(super) enum State {
 pub(super) enum Step {
     Rows(Batch),
     Complete(String),
-    #[allow(dead_code)]
     Copy(Reply),
 }
 
@@ -59,6 +63,11 @@ impl Portal {
     /// Its statement's tree.
     pub(super) fn node(&self) -> &Node {
         self.prepared.statement.as_ref().expect("asked of portals with a statement only").node()
+    }
+
+    /// Whether it has given everything.
+    pub(super) fn is_exhausted(&self) -> bool {
+        matches!(self.state, State::Done)
     }
 
     /// The text of its statement.
@@ -96,6 +105,21 @@ impl Session {
         let returns_rows = portal.columns().is_some();
         match &mut portal.state {
             State::Running(..) => self.pull(portal, limit).await,
+            State::CopyOut(copy) => {
+                let step = self.copy_out_step(copy).await?;
+                if matches!(step, Step::Complete(_)) {
+                    portal.state = State::Done;
+                }
+                Ok(step)
+            }
+            State::CopyIn(spec) => match (spec.take(), self.copied.take()) {
+                (Some(spec), _) => Ok(Step::Copy(Reply::CopyIn(spec))),
+                (None, Some(rows)) => {
+                    portal.state = State::Done;
+                    Ok(Step::Complete(format!("COPY {rows}")))
+                }
+                (None, None) => Err(PgError::new(SqlState::PROTOCOL_VIOLATION, "COPY FROM STDIN waits for its data")),
+            },
             State::Rows(batches, tag) => match batches.pop_front() {
                 None => {
                     let tag = std::mem::take(tag);
@@ -154,6 +178,15 @@ impl Session {
                 let columns = prepared.columns.as_ref();
                 let (execution, doors) = self.start_plan(statement, params, &prepared.params, columns).await?;
                 Ok(State::Running(execution, doors))
+            }
+            Some(statement) if matches!(statement.node(), Node::ExecuteStmt(_)) => {
+                let Node::ExecuteStmt(execute) = statement.node() else { unreachable!("it was looked at") };
+                let params = self.execute_params(execute, statement).await?;
+                let inner = self.executed(execute)?;
+                // What PREPARE kept is no EXECUTE: one level deep only.
+                portal.prepared = Arc::new(Prepared { columns: prepared.columns.clone(), ..Prepared::clone(&inner) });
+                portal.params = params;
+                Box::pin(self.start(portal)).await
             }
             Some(statement) => self.utility(statement).await,
             None => Err(PgError::internal("a portal without a statement was run")),

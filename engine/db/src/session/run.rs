@@ -71,7 +71,8 @@ impl Session {
             Run::Text(text) => {
                 let source = Source::parse(&text)?;
                 self.notices.extend(source.notices.iter().cloned());
-                if source.statements.is_empty() {
+                self.in_script = source.len() > 1;
+                if source.len() == 0 {
                     return Ok(Some(Reply::Empty));
                 }
                 self.advance_script(Script { source, next: 0, current: None }).await
@@ -84,9 +85,9 @@ impl Session {
     async fn advance_script(&mut self, mut script: Script) -> Result<Option<Reply>> {
         let mut portal = match script.current.take() {
             Some(portal) => portal,
-            None if script.next == script.source.statements.len() => return Ok(None),
+            None if script.next == script.source.len() => return Ok(None),
             None => {
-                let statement = StatementRef { source: script.source.clone(), index: script.next };
+                let statement = StatementRef::new(&script.source, script.next);
                 script.next += 1;
                 if self.block == Block::Failed && !is_exit(statement.node()) {
                     return Err(failed_block());
@@ -109,7 +110,7 @@ impl Session {
             }
             Step::Complete(tag) => {
                 drop(portal);
-                let last = script.next == script.source.statements.len();
+                let last = script.next == script.source.len();
                 if last && !is_control {
                     self.end_implicit().await?;
                 }

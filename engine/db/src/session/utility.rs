@@ -1,17 +1,22 @@
-//! Statements that have no plan: transaction control, settings, and so on.
+//! Statements that have no plan: transaction control, settings, DDL, and so on.
 
 use std::sync::Arc;
 
+use helios_sql::ddl::{self, DdlContext};
 use helios_sql::parse::protobuf as pb;
 use helios_sql::parse::protobuf::node::Node;
-use helios_types::{PgError, Result};
+use helios_txn::Wait;
+use helios_types::{PgError, Result, SqlState};
 
-use super::Session;
 use super::portal::State;
 use super::reply::ColumnDescription;
 use super::source::StatementRef;
+use super::statement::read_only;
+use super::variables::text_column;
+use super::{Block, Session};
 
-fn done(tag: impl Into<String>) -> State {
+/// A statement that is done, with this tag.
+pub(super) fn done(tag: impl Into<String>) -> State {
     State::Rows(std::collections::VecDeque::new(), tag.into())
 }
 
@@ -20,42 +25,147 @@ impl Session {
     pub(super) fn utility_columns(&mut self, node: &Node) -> Result<Option<Arc<[ColumnDescription]>>> {
         match node {
             Node::VariableShowStmt(show) => self.show_columns(&show.name).map(Some),
+            Node::ExplainStmt(_) => Ok(Some([text_column("QUERY PLAN")].into())),
+            Node::FetchStmt(fetch) => self.fetch_columns(fetch),
+            Node::ExecuteStmt(execute) => Ok(self.executed(execute)?.columns().cloned()),
             _ => Ok(None),
         }
     }
 
     /// Runs a statement without a plan.
     pub(super) async fn utility(&mut self, statement: &StatementRef) -> Result<State> {
-        match statement.node() {
-            Node::TransactionStmt(statement) => self.transaction_control(statement).await.map(done),
-            Node::VariableSetStmt(statement) => {
-                self.transaction()?;
-                self.set_variable(statement).map(done)
+        let node = statement.node();
+        match node {
+            Node::TransactionStmt(control) => return self.transaction_control(control).await.map(done),
+            Node::VariableShowStmt(show) => return self.show_variable(&show.name),
+            Node::DiscardStmt(discard) => {
+                let target = pb::DiscardMode::try_from(discard.target).unwrap_or_default();
+                return self.discard(target).map(done);
             }
-            Node::VariableShowStmt(statement) => self.show_variable(&statement.name),
-            Node::DiscardStmt(statement) => {
-                let target = pb::DiscardMode::try_from(statement.target).unwrap_or_default();
-                self.discard(target).map(done)
+            Node::DeallocateStmt(deallocate) => return self.deallocate(deallocate).map(done),
+            _ => {}
+        }
+        self.transaction()?;
+        match node {
+            Node::VariableSetStmt(set) => self.set_variable(set).map(done),
+            Node::PrepareStmt(prepare) => self.prepare_statement(prepare, statement).map(done),
+            Node::DeclareCursorStmt(declare) => self.declare_cursor(declare, statement).map(done),
+            Node::FetchStmt(fetch) => self.fetch_cursor(fetch).await,
+            Node::ClosePortalStmt(close) => self.close_cursor(&close.portalname).map(done),
+            Node::CopyStmt(copy) => self.copy(copy, statement).await,
+            Node::LockStmt(lock) => self.lock_tables(lock).await.map(done),
+            Node::VacuumStmt(vacuum) => self.vacuum(vacuum).await.map(done),
+            Node::CheckPointStmt(_) => {
+                self.database.checkpoint().await?;
+                Ok(done("CHECKPOINT"))
             }
+            Node::ConstraintsSetStmt(_) => Ok(done("SET CONSTRAINTS")),
+            node if ddl::is_ddl(node) => self.ddl(statement).await.map(done),
             node => Err(PgError::unsupported(statement_name(node))),
         }
+    }
+
+    async fn ddl(&mut self, statement: &StatementRef) -> Result<String> {
+        let in_block = self.is_in_block();
+        let doors = self.doors()?;
+        let lock_timeout = self.settings.millis("lock_timeout");
+        let (database, session) = (self.database.clone(), self.context.clone());
+        let memory = self.database.memory().child(self.database.memory_limit());
+        let cancel = self.activity.token().clone();
+        let mut notices = Vec::new();
+        let active = self.transaction()?;
+        if active.read_only {
+            return Err(read_only(ddl_name(statement.node())));
+        }
+        active.settled = true;
+        let transaction = active.transaction.clone();
+        let row_ids = active.row_ids.clone();
+        let command = transaction.statement();
+        let newest = move || database.catalog();
+        let outcome = {
+            let mut context = DdlContext {
+                transaction: &transaction,
+                statement: &command,
+                catalog: &mut active.catalog,
+                newest: &newest,
+                session: &session,
+                search_path: &doors.search_path,
+                source: &statement.source.text,
+                notices: &mut notices,
+                row_ids: &row_ids,
+                wait: Wait::Block(lock_timeout),
+                in_block,
+                doors: doors.as_doors(),
+                memory,
+                cancel,
+            };
+            ddl::execute(statement.node(), &mut context).await
+        };
+        self.notices.extend(notices);
+        self.take_over(&doors)?;
+        outcome
+    }
+
+    /// Whether a statement runs inside a block, or in a script with others, where some may not.
+    pub(super) fn is_in_block(&self) -> bool {
+        self.block == Block::InBlock || self.in_script
+    }
+
+    /// 25001, for statements that must be alone.
+    pub(super) fn prevent_in_block(&self, what: &str) -> Result<()> {
+        if self.is_in_block() {
+            let message = format!("{what} cannot run inside a transaction block");
+            return Err(PgError::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+        }
+        Ok(())
+    }
+}
+
+/// The command tag of DDL, for the refusal of a read-only transaction.
+fn ddl_name(node: &Node) -> &'static str {
+    match node {
+        Node::CreateStmt(_) => "CREATE TABLE",
+        Node::CreateTableAsStmt(_) => "CREATE TABLE AS",
+        Node::IndexStmt(_) => "CREATE INDEX",
+        Node::ViewStmt(_) => "CREATE VIEW",
+        Node::CreateSeqStmt(_) => "CREATE SEQUENCE",
+        Node::AlterSeqStmt(_) => "ALTER SEQUENCE",
+        Node::CreateSchemaStmt(_) => "CREATE SCHEMA",
+        Node::CreateRoleStmt(_) => "CREATE ROLE",
+        Node::AlterRoleStmt(_) => "ALTER ROLE",
+        Node::DropRoleStmt(_) => "DROP ROLE",
+        Node::AlterTableStmt(_) => "ALTER TABLE",
+        Node::RenameStmt(_) => "ALTER TABLE",
+        Node::TruncateStmt(_) => "TRUNCATE TABLE",
+        Node::CommentStmt(_) => "COMMENT",
+        Node::DropStmt(drop) => match drop.remove_type() {
+            pb::ObjectType::ObjectIndex => "DROP INDEX",
+            pb::ObjectType::ObjectSequence => "DROP SEQUENCE",
+            pb::ObjectType::ObjectView => "DROP VIEW",
+            pb::ObjectType::ObjectSchema => "DROP SCHEMA",
+            _ => "DROP TABLE",
+        },
+        _ => "DDL",
     }
 }
 
 /// What a statement is called in an error.
-pub(super) fn statement_name(node: &Node) -> &'static str {
+fn statement_name(node: &Node) -> &'static str {
     match node {
-        Node::SelectStmt(_) => "SELECT",
-        Node::InsertStmt(_) => "INSERT",
-        Node::UpdateStmt(_) => "UPDATE",
-        Node::DeleteStmt(_) => "DELETE",
         Node::MergeStmt(_) => "MERGE",
-        Node::CopyStmt(_) => "COPY",
         Node::ListenStmt(_) => "LISTEN",
         Node::UnlistenStmt(_) => "UNLISTEN",
         Node::NotifyStmt(_) => "NOTIFY",
         Node::DoStmt(_) => "DO",
         Node::CallStmt(_) => "CALL",
+        Node::LoadStmt(_) => "LOAD",
+        Node::ExplainStmt(_) => "EXPLAIN",
+        Node::SelectStmt(_) => "SELECT INTO",
+        Node::ReindexStmt(_) => "REINDEX",
+        Node::ClusterStmt(_) => "CLUSTER",
+        Node::CreateTableAsStmt(_) => "CREATE TABLE AS",
+        Node::SecLabelStmt(_) => "SECURITY LABEL",
+        Node::ExecuteStmt(_) => "EXECUTE",
         _ => "this statement",
     }
 }

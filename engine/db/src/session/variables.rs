@@ -208,12 +208,16 @@ impl Session {
                 }
                 self.portals.clear();
                 self.statements.clear();
+                self.sequences.forget();
                 self.settings.reset_all();
                 self.settings_changed();
                 Ok("DISCARD ALL")
             }
             pb::DiscardMode::DiscardPlans => Ok("DISCARD PLANS"),
-            pb::DiscardMode::DiscardSequences => Ok("DISCARD SEQUENCES"),
+            pb::DiscardMode::DiscardSequences => {
+                self.sequences.forget();
+                Ok("DISCARD SEQUENCES")
+            }
             pb::DiscardMode::DiscardTemp => Ok("DISCARD TEMP"),
             pb::DiscardMode::Undefined => Err(PgError::internal("DISCARD of nothing")),
         }
