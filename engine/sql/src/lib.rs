@@ -14,6 +14,7 @@
 
 pub mod analyze;
 pub mod ddl;
+pub mod deparse;
 pub mod execute;
 pub mod expr;
 pub mod functions;

@@ -184,6 +184,8 @@ pub struct JoinExpr {
     pub on: Option<Expr>,
     /// The join's own entry in the range table.
     pub rte: usize,
+    /// The columns that USING or NATURAL joined by, for the text of views; `on` says what they mean.
+    pub using: Vec<String>,
 }
 
 /// Kinds of join; the planner adds Semi and Anti.

@@ -72,7 +72,8 @@ impl Analyzer<'_> {
             }
         }
         let item = self.add_join(join, columns, using.len(), &mut namespace)?;
-        let tree = FromItem::Join(Box::new(JoinExpr { kind, left: left.tree, right: right.tree, on, rte: item.rte }));
+        let (left, right) = (left.tree, right.tree);
+        let tree = FromItem::Join(Box::new(JoinExpr { kind, left, right, on, rte: item.rte, using }));
         Ok(Item { tree, own: item, namespace })
     }
 

@@ -21,7 +21,7 @@ impl Fixture {
     fn new() -> Fixture {
         let catalog = schema::catalog();
         let search_path = catalog.search_path("\"$user\", public", "postgres");
-        Fixture { catalog, search_path, session: session() }
+        Fixture { catalog, search_path, session: crate::execute::testing::session() }
     }
 
     fn analyze(&self, sql: &str) -> Result<(Query, ParamTypes), PgError> {
@@ -61,9 +61,10 @@ impl Fixture {
             let types: Vec<String> = params.types().iter().map(|oid| self.lookup().format_type(*oid)).collect();
             lines.push(format!("parameters: {}", types.join(", ")));
         }
-        #[cfg(any())]
         if view {
-            let text = crate::deparse::query_text(&query, &self.catalog, &self.search_path);
+            let style = &self.session.style;
+            let text = crate::deparse::Deparser::new(&self.catalog, &self.search_path, style).query(&query);
+            let text = format!("{text};");
             lines.extend(text.split('\n').map(|line| format!("text: {line}")));
         }
         lines
@@ -81,27 +82,6 @@ impl Fixture {
             shown.push_str(&format!(" [{name}.{}]", target.attnum));
         }
         shown
-    }
-}
-
-/// A session of user `postgres` with default settings.
-fn session() -> crate::session::SessionContext {
-    let env = helios_env::Env::memory().expect("an environment in memory");
-    let timestamp = helios_env::Timestamp(1_700_000_000_000_000);
-    crate::session::SessionContext {
-        database: "postgres".into(),
-        database_oid: helios_types::Oid(5),
-        user: "postgres".into(),
-        user_oid: helios_types::Oid(10),
-        session_user: "postgres".into(),
-        backend_pid: 1,
-        settings: std::sync::Arc::default(),
-        style: std::sync::Arc::default(),
-        transaction_timestamp: timestamp,
-        statement_timestamp: timestamp,
-        clock: env.clock.clone(),
-        rng: env.rng.clone(),
-        random: std::sync::Arc::default(),
     }
 }
 
@@ -163,7 +143,7 @@ macro_rules! golden {
 }
 
 golden! {
-    names expressions clauses set_ops_ctes changes
+    names expressions clauses set_ops_ctes changes view_queries view_expressions
 }
 
 #[test]
