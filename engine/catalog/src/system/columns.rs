@@ -19,7 +19,9 @@ pub struct SystemColumn {
     pub not_null: bool,
 }
 
-/// `pg_database`.
+/// `pg_class.oid` of `pg_collation`.
+const PG_COLLATION: Oid = Oid(3456);
+/// `pg_class.oid` of `pg_database`.
 pub(super) const PG_DATABASE: Oid = Oid(1262);
 
 /// The columns of a system relation that `*` stands for: exactly PostgreSQL 18's.
@@ -35,15 +37,18 @@ pub fn columns(relation: Oid) -> Vec<SystemColumn> {
 }
 
 /// Columns that older clients ask for and PostgreSQL 18 does not have. They can be named, are always NULL, and are in no
-/// row, no `*` and no `pg_attribute`. The one there is: `pg_database.daticulocale`, which psql 15's `\l` reads
-/// (PostgreSQL 17 renamed it to `datlocale`).
+/// row, no `*` and no `pg_attribute`. psql 15 reads `pg_database.daticulocale` (for `\l`) and
+/// `pg_collation.colliculocale` (for `\dO`), which PostgreSQL 17 renamed to `datlocale` and `colllocale`.
 pub fn hidden_columns(relation: Oid) -> &'static [SystemColumn] {
-    static DATABASE: [SystemColumn; 1] = [SystemColumn {
-        name: "daticulocale",
-        type_oid: oid::TEXT,
-        modifier: -1,
-        collation: helios_types::oid::DEFAULT_COLLATION,
-        not_null: false,
-    }];
-    if relation == PG_DATABASE { &DATABASE } else { &[] }
+    const fn text(name: &'static str) -> SystemColumn {
+        let collation = oid::DEFAULT_COLLATION;
+        SystemColumn { name, type_oid: oid::TEXT, modifier: -1, collation, not_null: false }
+    }
+    static DATABASE: [SystemColumn; 1] = [text("daticulocale")];
+    static COLLATION: [SystemColumn; 1] = [text("colliculocale")];
+    match relation {
+        PG_DATABASE => &DATABASE,
+        PG_COLLATION => &COLLATION,
+        _ => &[],
+    }
 }
