@@ -74,6 +74,22 @@ impl SimFile {
         id
     }
 
+    /// `perform`, with the file kept open until it is done.
+    fn holding<T>(
+        &self,
+        perform: impl FnOnce(&Submitted<'_>, &mut DiskState) -> T + Send + 'static,
+    ) -> impl FnOnce(&Submitted<'_>, &mut DiskState) -> T + Send + 'static {
+        let ino = self.at.ino;
+        if !self.mount.incarnation.is_dead() {
+            self.mount.disk.state.lock().hold(ino);
+        }
+        move |mount, state| {
+            let value = perform(mount, state);
+            state.close(ino);
+            value
+        }
+    }
+
     fn change(
         &self,
         operation: &'static str,
@@ -85,14 +101,15 @@ impl SimFile {
             return Pending::ready(Err(error));
         }
         let at = self.at.clone();
-        self.mount.submit(Cost::Write, true, move |mount, state| {
+        let change = self.holding(move |mount, state| {
             let result = at.refuse_change(mount, state, operation, needs_space);
             if result.is_ok() {
                 perform(state, at.ino);
             }
             mount.trace(operation, &at.path, [0, len, 0], result.as_ref().map(|()| len));
             result.map_err(|error| error.at(&at.path))
-        })
+        });
+        self.mount.submit(Cost::Write, true, change)
     }
 }
 
@@ -102,7 +119,8 @@ impl File for SimFile {
             return Pending::ready(Io { result: Err(error), buf });
         }
         let at = self.at.clone();
-        self.mount.submit(Cost::Read, false, move |mount, state| at.read(mount, state, offset, buf))
+        let read = self.holding(move |mount, state| at.read(mount, state, offset, buf));
+        self.mount.submit(Cost::Read, false, read)
     }
 
     fn write_at(&self, offset: u64, buf: Buf) -> Pending<Io> {
@@ -114,7 +132,8 @@ impl File for SimFile {
         }
         let id = self.launch(offset, &buf);
         let at = self.at.clone();
-        self.mount.after_latency(Cost::Write, move |mount, state| Io { result: at.land(mount, state, id), buf })
+        let write = self.holding(move |mount, state| Io { result: at.land(mount, state, id), buf });
+        self.mount.after_latency(Cost::Write, write)
     }
 
     fn write_at_and_sync(&self, offset: u64, buf: Buf) -> Pending<Io> {
@@ -145,12 +164,15 @@ impl File for SimFile {
             Some(latency) => {
                 let (completer, pending) = pending();
                 let later = mount.clone();
+                // Closed where the operation ends, below.
+                mount.disk.state.lock().hold(at.ino);
                 let write = move || {
                     if later.incarnation.is_dead() {
                         return;
                     }
                     let (result, covered) = at.land_for_sync(&Submitted { mount: &later, began }, id);
                     if result != Ok(buf.len()) {
+                        later.disk.state.lock().close(at.ino);
                         completer.complete(Io { result, buf });
                     } else if later.admit(true) {
                         let mount = later.clone();
@@ -159,7 +181,10 @@ impl File for SimFile {
                         let sync = move || {
                             if !later.incarnation.is_dead() {
                                 let submitted = Submitted { mount: &later, began };
-                                let synced = at.sync(&submitted, &mut later.disk.state.lock(), covered);
+                                let mut state = later.disk.state.lock();
+                                let synced = at.sync(&submitted, &mut state, covered);
+                                state.close(at.ino);
+                                drop(state);
                                 completer.complete(Io { result: synced.map(|()| buf.len()), buf });
                             }
                         };
@@ -179,7 +204,8 @@ impl File for SimFile {
         // A write that completes after this moment is not covered.
         let covered = self.mount.disk.state.lock().last_seq();
         let at = self.at.clone();
-        self.mount.after_latency(Cost::Sync, move |mount, state| at.sync(mount, state, covered))
+        let sync = self.holding(move |mount, state| at.sync(mount, state, covered));
+        self.mount.after_latency(Cost::Sync, sync)
     }
 
     fn allocate(&self, len: u64) -> Pending<Result<()>> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use helios_env::sync::Mutex;
-use helios_env::{Instant, pending};
+use helios_env::{Buf, Instant, OpenOptions, pending};
 use helios_sim::{Buggify, Cancelled, CrashKind, Stop, Timing, World, WorldConfig, cancellable};
 
 #[test]
@@ -186,4 +186,23 @@ fn another_node_crashes_and_comes_back_while_the_world_goes_on() {
     });
     assert_eq!((end, counted.load(Relaxed)), (Ok(()), 3));
     assert_eq!(Arc::strong_count(&counted), 1);
+}
+
+/// The file was removed, and its last handle dropped while operations were under way: the inode was collected under them.
+#[test]
+fn an_operation_keeps_its_file() {
+    let world = World::seeded(1);
+    let env = world.env();
+    let read = world.run(async move {
+        let file = env.disk.open("file", OpenOptions::create_new()).await?;
+        file.write_at(0, Buf::from(&b"still here"[..])).await.result?;
+        env.disk.remove("file").await?;
+        env.disk.sync_dir("").await?;
+        let (read, synced) = (file.read_at(0, Buf::zeroed(10)), file.write_at_and_sync(10, Buf::from(&b"!"[..])));
+        drop(file);
+        synced.await.result?;
+        let io = read.await;
+        io.result.map(|_| io.buf.to_vec())
+    });
+    assert_eq!(read.expect("nothing crashes unasked").expect("no fault is switched on"), b"still here");
 }

@@ -100,6 +100,11 @@ impl DiskState {
         Ok(ino)
     }
 
+    /// Another handle to an open file: an operation under way keeps it, wherever its file's owner went.
+    pub(crate) fn hold(&mut self, ino: Ino) {
+        self.file(ino).handles += 1;
+    }
+
     /// Gives up a handle.
     pub(crate) fn close(&mut self, ino: Ino) {
         let file = self.file(ino);
