@@ -27,3 +27,21 @@ test:
 lint:
     cargo fmt --all
     cargo clippy --workspace --all-targets -- -D warnings
+# Run the SQL scripts on the engine, embedded and over the wire.
+slt:
+    cargo run -p helios-sqllogic -- --engine embedded
+    cargo run -p helios-sqllogic -- --engine wire
+
+# Run the SQL scripts on the reference PostgreSQL 18: every recorded answer must still be its own.
+slt-pg:
+    cargo build -p helios-sqllogic
+    sqllogic/reference/pg run cargo run -p helios-sqllogic -- --engine postgres
+
+# Run SQLite's sqllogictest sample on the engine, where HELIOS_CORPORA (or ../shared/corpora) has it.
+slt-corpora:
+    cargo run -p helios-sqllogic -- --sqlite
+
+# Record the answers of the reference PostgreSQL 18 into scripts (drafts are .sql files, see sqllogic/src/record.rs).
+slt-record *FILES:
+    cargo build -p helios-sqllogic
+    sqllogic/reference/pg run cargo run -p helios-sqllogic --bin record -- {{FILES}}
