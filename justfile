@@ -27,6 +27,7 @@ test:
 lint:
     cargo fmt --all
     cargo clippy --workspace --all-targets -- -D warnings
+
 # Run the SQL scripts on the engine, embedded and over the wire.
 slt:
     cargo run -p helios-sqllogic -- --engine embedded
