@@ -49,6 +49,7 @@ mod series;
 mod strings;
 mod suspending;
 mod system;
+mod template;
 mod text;
 
 #[cfg(test)]
@@ -148,6 +149,7 @@ const TOPICS: &[&[&[Entry]]] = &[
     system::FUNCTIONS,
     datetime::FUNCTIONS,
     in_range::FUNCTIONS,
+    template::FUNCTIONS,
     text::FUNCTIONS,
 ];
 

@@ -5,8 +5,11 @@ use helios_types::{Datum, Result, oid};
 use super::{Accumulator, Entry, FunctionContext, Groups, Input};
 
 /// Aggregates of this module.
-pub(super) const AGGREGATES: &[Entry] =
-    &[("count", &[], |_| Ok(Box::new(Count::default()))), ("count", &[oid::ANY], |_| Ok(Box::new(Count::default())))];
+pub(super) const AGGREGATES: &[Entry] = &[
+    ("count", &[], |_| Ok(Box::new(Count::default()))),
+    ("count", &[oid::ANY], |_| Ok(Box::new(Count::default()))),
+    ("regr_count", &[oid::FLOAT8, oid::FLOAT8], |_| Ok(Box::new(Count::default()))),
+];
 
 /// Rows counted per group; those with a NULL argument are left out.
 #[derive(Default)]

@@ -19,6 +19,7 @@ const FILES: &[(&str, &str)] = &[
     ("strings", include_str!("strings.tsv")),
     ("regular_expressions", include_str!("regular_expressions.tsv")),
     ("aggregates", include_str!("aggregates.tsv")),
+    ("templates", include_str!("templates.tsv")),
 ];
 
 /// A clock that stands still.
