@@ -20,20 +20,29 @@
 //! |---|---|
 //! | [`create_table`] | CREATE TABLE, and the table of CREATE TABLE AS |
 //! | [`sequence`] | CREATE SEQUENCE, ALTER SEQUENCE |
+//! | [`drop`], [`dependency`] | DROP of relations and schemas, with what depends on them |
+//! | [`truncate`] | TRUNCATE |
+//! | [`rows`] | rows that are there, copied, checked, indexed |
 //! | [`unsupported`] | what is refused, by name |
 
+mod alter_table;
 mod context;
 mod create_table;
+mod dependency;
+mod drop;
 mod edit;
 mod ids;
 mod locks;
 mod names;
 mod options;
+mod rows;
 mod sequence;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod truncate;
 mod unsupported;
+mod view;
 
 pub use context::{DdlContext, NameSpace, claim_initial_name};
 pub use create_table::create_table_as;
@@ -57,7 +66,14 @@ pub fn is_ddl(node: &Node) -> bool {
 }
 
 fn is_supported(node: &Node) -> bool {
-    matches!(node, Node::CreateStmt(_) | Node::CreateSeqStmt(_) | Node::AlterSeqStmt(_))
+    matches!(
+        node,
+        Node::CreateStmt(_)
+            | Node::DropStmt(_)
+            | Node::TruncateStmt(_)
+            | Node::CreateSeqStmt(_)
+            | Node::AlterSeqStmt(_)
+    )
 }
 
 /// Runs a statement that changes the catalog; its command tag.
@@ -74,6 +90,11 @@ pub async fn execute(node: &Node, ctx: &mut DdlContext<'_>) -> Result<String> {
         Node::CreateStmt(statement) => {
             create_table::create(statement, ctx).await?;
             "CREATE TABLE"
+        }
+        Node::DropStmt(statement) => return drop::drop_objects(statement, ctx).await,
+        Node::TruncateStmt(statement) => {
+            truncate::truncate(statement, ctx).await?;
+            "TRUNCATE TABLE"
         }
         Node::CreateSeqStmt(statement) => {
             sequence::create(statement, ctx).await?;

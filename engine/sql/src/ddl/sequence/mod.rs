@@ -10,7 +10,7 @@ use helios_catalog::model::{ObjectKey, ObjectKind, Relation, Sequence};
 use helios_txn::{SequenceLimits, TableLockMode};
 use helios_types::{Oid, PgError, Result, SqlState, oid};
 
-pub(super) use options::{OwnedBy, SequenceOptions};
+pub(super) use options::{OwnedBy, SequenceOptions, range_var};
 
 use super::locks::{not_supported_for, relation_of, schema_of};
 use super::{DdlContext, NameSpace, next_oid, next_storage};

@@ -86,8 +86,8 @@ impl SequenceOptions {
             "minvalue" => once!(min, integer(option)?),
             "cache" => once!(cache, required(option)?),
             "cycle" => once!(cycle, boolean(option)?),
-            "owned_by" => once!(owned_by, owned_by(option, context)?),
-            "sequence_name" if for_identity => once!(name, sequence_name(option, context)?),
+            "owned_by" => once!(owned_by, owned_by(option)?),
+            "sequence_name" if for_identity => once!(name, sequence_name(option)?),
             "sequence_name" => {
                 let message = "invalid sequence option SEQUENCE NAME";
                 return Err(PgError::new(SqlState::SYNTAX_ERROR, message).at(position(option.location)));
@@ -272,24 +272,22 @@ fn names(option: &pb::DefElem) -> Result<Vec<&str>> {
     }
 }
 
-fn owned_by(option: &pb::DefElem, context: &AnalyzeContext<'_>) -> Result<OwnedBy> {
+fn owned_by(option: &pb::DefElem) -> Result<OwnedBy> {
     let names = names(option)?;
     match names.as_slice() {
         ["none"] => Ok(OwnedBy::None),
         [_] | [] => Err(PgError::new(SqlState::SYNTAX_ERROR, "invalid OWNED BY option")
             .with_hint("Specify OWNED BY table.column or OWNED BY NONE.")),
-        [relation @ .., column] => {
-            Ok(OwnedBy::Column { relation: range_var(relation, context)?, column: (*column).to_owned() })
-        }
+        [relation @ .., column] => Ok(OwnedBy::Column { relation: range_var(relation)?, column: (*column).to_owned() }),
     }
 }
 
-fn sequence_name(option: &pb::DefElem, context: &AnalyzeContext<'_>) -> Result<pb::RangeVar> {
-    range_var(&names(option)?, context)
+fn sequence_name(option: &pb::DefElem) -> Result<pb::RangeVar> {
+    range_var(&names(option)?)
 }
 
 /// A qualified name as a relation's (`makeRangeVarFromNameList`).
-pub(in crate::ddl) fn range_var(names: &[&str], _context: &AnalyzeContext<'_>) -> Result<pb::RangeVar> {
+pub(in crate::ddl) fn range_var(names: &[&str]) -> Result<pb::RangeVar> {
     let (catalog, schema, name) = match names {
         [name] => ("", "", *name),
         [schema, name] => ("", *schema, *name),

@@ -1,5 +1,6 @@
 //! DDL over a store in memory. What is expected was observed on PostgreSQL 18.
 
+mod drops;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -57,6 +58,9 @@ impl Sequences for NoDoors {
 impl CatalogFunctions for NoDoors {
     fn call<'a>(&'a self, source: &'a str, _args: &'a [Datum], _ty: ExprType) -> BoxFuture<'a, Result<Datum>> {
         Box::pin(async move { Err(PgError::unsupported(source)) })
+    }
+    fn schema_name(&self, _schema: Oid) -> String {
+        "public".to_owned()
     }
 }
 
