@@ -97,11 +97,17 @@ impl Session {
         self.active.as_ref().map_or(0, super::block::Active::depth)
     }
 
-    /// Runs a portal a little further, for at most `limit` rows.
-    pub(super) async fn step(&mut self, portal: &mut Portal, limit: Option<usize>) -> Result<Step> {
+    /// Begins a portal that has not begun.
+    pub(super) async fn begin_portal(&mut self, portal: &mut Portal) -> Result<()> {
         if matches!(portal.state, State::Ready) {
             portal.state = self.start(portal).await?;
         }
+        Ok(())
+    }
+
+    /// Runs a portal a little further, for at most `limit` rows.
+    pub(super) async fn step(&mut self, portal: &mut Portal, limit: Option<usize>) -> Result<Step> {
+        self.begin_portal(portal).await?;
         let returns_rows = portal.columns().is_some();
         match &mut portal.state {
             State::Running(..) => self.pull(portal, limit).await,

@@ -92,7 +92,9 @@ impl Session {
                 if self.block == Block::Failed && !is_exit(statement.node()) {
                     return Err(failed_block());
                 }
-                let portal = self.open(statement).await?;
+                let mut portal = self.open(statement).await?;
+                // Locks are taken, and utilities have run, before a result is described.
+                self.begin_portal(&mut portal).await?;
                 if let Some(columns) = portal.columns() {
                     let columns = columns.clone();
                     script.current = Some(portal);

@@ -24,6 +24,36 @@ pub fn script(session: &mut Session, sql: &str) -> Vec<String> {
     })
 }
 
+/// COPY FROM STDIN with this data; an error comes with its context.
+pub fn copy(session: &mut Session, sql: &str, data: &str) -> Vec<String> {
+    let env = session.database().env().clone();
+    env.block_on(async {
+        session.query(sql);
+        let mut lines = collect(session, None).await;
+        if lines.last().is_none_or(|last| last != "copy in") {
+            return lines;
+        }
+        let mut outcome = Ok(());
+        for piece in data.as_bytes().chunks(7) {
+            outcome = session.copy_in(piece).await;
+            if outcome.is_err() {
+                break;
+            }
+        }
+        if outcome.is_ok() {
+            outcome = session.copy_in_done().await;
+        }
+        match outcome {
+            Ok(()) => lines.extend(collect(session, None).await),
+            Err(error) => {
+                let context = error.context().unwrap_or_default();
+                lines.push(format!("ERROR {} {} {context}", error.code(), error.message()));
+            }
+        }
+        lines
+    })
+}
+
 /// What [`Session::next`] answers until it is done.
 pub async fn collect(session: &mut Session, columns: Option<Arc<[ColumnDescription]>>) -> Vec<String> {
     let mut columns = columns;
