@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::row_counts::RowCounts;
 use crate::session::{Session, SessionOptions};
+use crate::source_cache::SourceCache;
 
 /// An open database. Cheap to clone; it closes when the last handle, session and connection are gone, or by
 /// [`Database::close`].
@@ -36,6 +37,7 @@ pub(crate) struct Inner {
     next_pid: AtomicU32,
     recovery: RecoveryReport,
     row_counts: RowCounts,
+    sources: SourceCache,
     started: Timestamp,
     memory: Arc<MemoryBudget>,
 }
@@ -88,6 +90,7 @@ impl Database {
                 next_pid: AtomicU32::new(1),
                 recovery,
                 row_counts: RowCounts::default(),
+                sources: SourceCache::new(),
                 started,
                 memory,
             }),
@@ -205,6 +208,11 @@ impl Database {
 
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// Parsed texts.
+    pub(crate) fn sources(&self) -> &SourceCache {
+        &self.inner.sources
     }
 
     pub(crate) fn row_counts(&self) -> &RowCounts {

@@ -20,6 +20,7 @@ mod plan_catalog;
 mod row_counts;
 mod session;
 mod settings;
+mod source_cache;
 mod verify;
 
 pub use activity::{Activity, ActivityReport, ActivityState};

@@ -19,7 +19,7 @@ use helios_sql::session::SessionContext;
 use helios_txn::Transaction;
 use helios_types::Oid;
 
-pub(crate) use named_objects::SessionTypes;
+pub(crate) use named_objects::{SessionTypes, is_named_object};
 pub(crate) use sequences::SequenceMemory;
 
 use crate::database::Database;

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use helios_sql::analyze::ParamTypes;
 use helios_sql::parse::protobuf::node::Node;
-use helios_types::io::{BuiltInTypes, InputContext};
+use helios_types::io::InputContext;
 use helios_types::{Datum, Oid, PgError, Result, SqlState};
 
 use super::guard::guarded;
 use super::portal::Portal;
 use super::reply::{ColumnDescription, Format, PortalDescription, StatementDescription};
 use super::run::Run;
-use super::source::{Source, StatementRef, failed_block, is_exit};
+use super::source::{StatementRef, failed_block, is_exit};
 use super::statement::is_planned;
 use super::{Block, Session};
+use crate::doors::{SessionTypes, is_named_object};
 
 /// A prepared statement.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ impl Session {
         if name.is_empty() {
             self.statements.remove("");
         }
-        let source = Source::parse(sql)?;
+        let source = self.parse(sql)?;
         self.notices.extend(source.notices.iter().cloned());
         if source.len() > 1 {
             return Err(PgError::new(
@@ -217,8 +218,18 @@ impl Session {
         let read = match format {
             Format::Binary => helios_types::io::receive(type_oid, bytes),
             Format::Text => helios_types::io::checked_text(bytes).and_then(|text| {
-                let context =
-                    InputContext { style: &self.context.style, now: self.context.now(), types: &BuiltInTypes };
+                if is_named_object(type_oid) {
+                    let doors = self.doors()?;
+                    return doors.named_object_input(type_oid, text).unwrap_or_else(|| {
+                        Err(PgError::unsupported(format!(
+                            "a parameter of type {}",
+                            helios_types::format_type(type_oid, -1)
+                        )))
+                    });
+                }
+                let catalog = self.database.catalog();
+                let types = SessionTypes(&catalog);
+                let context = InputContext { style: &self.context.style, now: self.context.now(), types: &types };
                 helios_types::io::input(type_oid, -1, text, &context)
             }),
         };

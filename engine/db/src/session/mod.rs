@@ -62,7 +62,7 @@ use run::Run;
 
 pub(crate) use control::isolation_name;
 pub(crate) use extended::Prepared;
-pub(crate) use source::failed_block;
+pub(crate) use source::{Source, failed_block};
 pub(crate) use statement::read_only;
 
 pub use block::TransactionStatus;
@@ -440,6 +440,17 @@ impl Session {
             sequences: self.sequences.clone(),
             settings: Mutex::new(SettingsDoor { settings: self.settings.clone(), changes: Vec::new() }),
         }))
+    }
+
+    /// A text, parsed: now, or by whoever said the same before.
+    fn parse(&self, text: &str) -> Result<Arc<Source>> {
+        let cache = self.database.sources();
+        if let Some(source) = cache.get(text) {
+            return Ok(source);
+        }
+        let source = Source::parse(text)?;
+        cache.put(&source);
+        Ok(source)
     }
 
     /// Takes over what a statement did to the session.

@@ -69,7 +69,7 @@ impl Session {
         match std::mem::replace(&mut self.run, Run::Idle) {
             Run::Idle => Ok(None),
             Run::Text(text) => {
-                let source = Source::parse(&text)?;
+                let source = self.parse(&text)?;
                 self.notices.extend(source.notices.iter().cloned());
                 self.in_script = source.len() > 1;
                 if source.len() == 0 {
