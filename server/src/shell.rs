@@ -1,8 +1,10 @@
 //! The tokio shell: sockets, tasks, shutdown.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use helios_types::{PgError, SqlState};
@@ -183,7 +185,7 @@ async fn converse(
     loop {
         let activity = conversation.activity().cloned();
         let progress = {
-            let mut advance = std::pin::pin!(conversation.advance());
+            let mut advance = std::pin::pin!(shielded(conversation.advance()));
             tokio::select! {
                 biased;
                 progress = &mut advance => progress,
@@ -195,6 +197,13 @@ async fn converse(
                     advance.await
                 }
             }
+        };
+        let Ok(progress) = progress else {
+            // What the session holds is anybody's guess now; dropping it rolls back.
+            let error = PgError::new(SqlState::INTERNAL_ERROR, "an internal error ended this connection")
+                .with_hint("The server's log has more. Please report it.");
+            conversation.terminate(&error);
+            return flush(stream, conversation).await;
         };
         match progress {
             Progress::Flush => flush(stream, conversation).await?,
@@ -222,6 +231,20 @@ async fn converse(
             }
         }
     }
+}
+
+/// A defect in one statement must not leave its client without a word.
+async fn shielded<T>(future: impl Future<Output = T>) -> std::thread::Result<T> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| {
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
 }
 
 async fn flush(stream: &mut TcpStream, conversation: &mut Conversation) -> std::io::Result<()> {

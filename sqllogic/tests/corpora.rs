@@ -5,7 +5,6 @@ use helios_sqllogic::place::Place;
 use helios_sqllogic::script::{Dialect, run};
 
 #[test]
-#[ignore = "the corpus takes minutes: `just slt-corpora`"]
 fn sqlite_select1_to_3() {
     let Some(paths) = corpora::sqlite(&["select1.test", "select2.test", "select3.test"]) else {
         println!("skipped: SQLite's scripts are not here (HELIOS_CORPORA)");

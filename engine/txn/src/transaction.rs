@@ -62,9 +62,17 @@ pub struct Statement {
     pub snapshot: Snapshot,
     /// It sees this transaction's own writes of earlier commands.
     pub command: CommandId,
+    /// How long it waits for a key that another transaction is about to take or to free (`lock_timeout`).
+    pub lock_timeout: Option<Duration>,
 }
 
 impl Statement {
+    /// The same statement with this `lock_timeout`.
+    #[must_use]
+    pub fn with_lock_timeout(self, lock_timeout: Option<Duration>) -> Statement {
+        Statement { lock_timeout, ..self }
+    }
+
     /// The timestamp up to which commits are visible.
     pub fn timestamp(&self) -> CommitTs {
         self.snapshot.commit_ts()
@@ -235,7 +243,7 @@ impl Transaction {
                 self.snapshot.lock().get_or_insert_with(|| self.shared.storage.snapshot()).clone()
             }
         };
-        Statement { snapshot, command }
+        Statement { snapshot, command, lock_timeout: None }
     }
 
     /// The version of a key that `statement` sees; `None` where there is no live row. Answers from memory or says that
@@ -363,7 +371,8 @@ impl Transaction {
     pub async fn insert(&self, statement: &Statement, space: Space, key: Bytes, row: Bytes) -> Result<Inserted> {
         self.assign_xid();
         let tag = LockTag::Row(space, key.clone());
-        let acquired = self.acquire(tag.clone(), RowLockMode::Update.into(), Wait::Block(None)).await?;
+        let wait = Wait::Block(statement.lock_timeout);
+        let acquired = self.acquire(tag.clone(), RowLockMode::Update.into(), wait).await?;
         let drop_lock = || {
             if acquired == Acquired::New {
                 self.shared.locks.drop_last(&self.owner, &tag);

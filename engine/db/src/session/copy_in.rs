@@ -116,9 +116,9 @@ impl CopyIn {
         if options.default.is_some() {
             return Err(PgError::unsupported("COPY option DEFAULT"));
         }
-        let wait = Wait::Block(session.settings.millis("lock_timeout"));
+        let lock_timeout = session.settings.millis("lock_timeout");
         let transaction = session.transaction()?.transaction.clone();
-        transaction.lock_table(table.0, TableLockMode::RowExclusive, wait).await?;
+        transaction.lock_table(table.0, TableLockMode::RowExclusive, Wait::Block(lock_timeout)).await?;
         let catalog = session.newest_catalog();
         let found = catalog.table(table).cloned().ok_or_else(|| {
             PgError::new(SqlState::UNDEFINED_TABLE, format!("relation \"{table_name}\" does not exist"))
@@ -127,8 +127,8 @@ impl CopyIn {
         let plan = insertion(session, table_name, &found, &columns, condition)?;
         let active = session.transaction()?;
         active.settled = true;
-        let (statement, row_ids) = (transaction.statement(), active.row_ids.clone());
-        let lock_timeout = session.settings.millis("lock_timeout");
+        let statement = transaction.statement().with_lock_timeout(lock_timeout);
+        let row_ids = active.row_ids.clone();
         let doors = session.doors()?;
         Ok(CopyIn {
             lines: LineReader::new(&options),
@@ -145,7 +145,7 @@ impl CopyIn {
             session: session.context.clone(),
             memory: session.database.memory().child(session.database.memory_limit()),
             cancel: session.activity.token().clone(),
-            tables: Arc::new(Tables { transaction, statement, row_ids, lock_timeout }),
+            tables: Arc::new(Tables { transaction, statement, row_ids }),
             inserted: 0,
             skipped: 0,
             notices: Vec::new(),

@@ -304,7 +304,10 @@ impl Session {
 
     /// Rolls the transaction back, whatever it is.
     fn abort(&mut self) {
-        self.active = None;
+        if let Some(active) = self.active.take() {
+            // Whoever else still refers to the transaction, its locks end here.
+            active.transaction.rollback();
+        }
         self.portals.clear();
         self.settings.rollback();
         self.block = Block::Idle;

@@ -18,6 +18,7 @@ use helios_catalog::CatalogSnapshot;
 use helios_sql::analyze::{AnalyzeContext, ParamTypes, analyze_statement};
 use helios_sql::execute::context::Setting;
 use helios_sql::execute::{Execution, MemoryBudget, Tables};
+use helios_sql::parse::NodeRef;
 use helios_sql::parse::protobuf::node::Node;
 use helios_sql::plan::Plan;
 use helios_sql::planner::plan_statement;
@@ -163,12 +164,31 @@ impl Session {
             let transaction = self.transaction()?.transaction.clone();
             for (table, mode) in &planned.plan.locks {
                 // Computed relations need no lock: nobody can drop them.
-                transaction.lock_table(table.0, *mode, wait).await?;
+                transaction
+                    .lock_table(table.0, *mode, wait)
+                    .await
+                    .map_err(|error| PgError::from(error).at(self.table_position(statement, *table)))?;
             }
             if self.database.catalog().version() == planned.key.version {
                 return Ok(planned);
             }
         }
+    }
+
+    /// Where a statement first names a table: what its lock could not be had for.
+    fn table_position(&self, statement: &StatementRef, table: Oid) -> Option<usize> {
+        let catalog = self.database.catalog();
+        let search_path = self.search_path(&catalog);
+        let names = statement.node().nodes();
+        let positions = names.into_iter().filter_map(|(node, ..)| match node {
+            NodeRef::RangeVar(name) => {
+                let schema = (!name.schemaname.is_empty()).then_some(name.schemaname.as_str());
+                let found = catalog.lookup_relation(&search_path, schema, &name.relname).ok()?;
+                (found.oid() == table).then_some(name.location)
+            }
+            _ => None,
+        });
+        positions.filter_map(|location| usize::try_from(location).ok()).min()
     }
 
     /// Begins a statement that has a plan.
@@ -201,9 +221,9 @@ impl Session {
         }
         active.settled = true;
         let (transaction, row_ids) = (active.transaction.clone(), active.row_ids.clone());
-        let statement = transaction.statement();
         let lock_timeout = self.settings.millis("lock_timeout");
-        let tables = Tables { transaction, statement, row_ids, lock_timeout };
+        let statement = transaction.statement().with_lock_timeout(lock_timeout);
+        let tables = Tables { transaction, statement, row_ids };
         let doors = self.doors()?;
         let setting = self.execution_setting(params, &doors, Some(Arc::new(tables)));
         Ok((Execution::new(plan, setting)?, doors))

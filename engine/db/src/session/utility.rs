@@ -80,7 +80,7 @@ impl Session {
         active.settled = true;
         let transaction = active.transaction.clone();
         let row_ids = active.row_ids.clone();
-        let command = transaction.statement();
+        let command = transaction.statement().with_lock_timeout(lock_timeout);
         let newest = move || database.catalog();
         let outcome = {
             let mut context = DdlContext {

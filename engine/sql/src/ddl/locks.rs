@@ -162,7 +162,7 @@ impl DdlContext<'_> {
     pub(super) fn latest(&self) -> Statement {
         let command: CommandId = self.transaction.statement().command;
         let snapshot: Snapshot = self.transaction.storage().snapshot();
-        Statement { snapshot, command }
+        Statement { snapshot, command, lock_timeout: self.statement.lock_timeout }
     }
 }
 

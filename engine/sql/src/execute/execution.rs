@@ -140,6 +140,15 @@ impl Execution {
     }
 }
 
+impl Drop for Execution {
+    fn drop(&mut self) {
+        for cte in &self.context.ctes {
+            let operator = cte.lock().take_operator();
+            drop(operator);
+        }
+    }
+}
+
 impl std::fmt::Debug for Execution {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Execution").finish_non_exhaustive()

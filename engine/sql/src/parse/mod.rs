@@ -27,7 +27,7 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 
 use helios_types::{PgError, Result, SqlState};
-pub use pg_query::protobuf;
+pub use pg_query::{NodeRef, protobuf};
 use prost::Message;
 
 pub use door::{Keyword, Severity, Token};

@@ -105,7 +105,7 @@ impl Compiler<'_> {
                 if Physical::of(node.oid()) == Physical::of(oid) {
                     return Ok(node);
                 }
-                apply(Operation::Relabel, vec![node])
+                apply(Operation::Relabel(Physical::of(oid)), vec![node])
             }
             ExprKind::CoerceViaIo(arg, _) => {
                 let node = self.node(arg, eager)?;

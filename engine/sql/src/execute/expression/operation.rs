@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use helios_types::{Array, Datum, Oid, PgError, Result, SqlState};
+use helios_types::{Array, Datum, Oid, PgError, Physical, Result, SqlState};
 
 use super::EvalContext;
 use super::call::Call;
@@ -41,8 +41,8 @@ pub(crate) enum Operation {
         from: Oid,
         to: ExprType,
     },
-    /// Same value, other physical class or none.
-    Relabel,
+    /// The same bits under another physical class: oid and its kin are unsigned, int4 is not.
+    Relabel(Physical),
     ApplyTypmod {
         ty: ExprType,
         explicit: bool,
@@ -102,7 +102,7 @@ impl Operation {
             Operation::BooleanTest(test) => Ok(Datum::Bool(boolean_test(&args[0], *test))),
             Operation::MinMax { greatest, ty } => Ok(min_max(args, *greatest, *ty)),
             Operation::CoerceViaIo { from, to } => env.coerce_via_io(&args[0], *from, *to),
-            Operation::Relabel => Ok(args[0].clone()),
+            Operation::Relabel(physical) => Ok(relabel(&args[0], *physical)),
             Operation::ApplyTypmod { ty, explicit } => match &args[0] {
                 Datum::Null => Ok(Datum::Null),
                 value => helios_types::apply_typmod(ty.oid, ty.typmod, value.clone(), *explicit),
@@ -125,10 +125,19 @@ impl Operation {
     pub(crate) fn infallible(&self) -> bool {
         match self {
             Operation::Call(call) => call.infallible,
-            Operation::Not | Operation::NullTest { .. } | Operation::BooleanTest(_) | Operation::Relabel => true,
+            Operation::Not | Operation::NullTest { .. } | Operation::BooleanTest(_) | Operation::Relabel(_) => true,
             Operation::DistinctFrom { equal, .. } | Operation::NullIf(equal) => equal.infallible,
             _ => false,
         }
+    }
+}
+
+/// A value as another physical class has it.
+pub(crate) fn relabel(value: &Datum, physical: Physical) -> Datum {
+    match (value, physical) {
+        (Datum::I32(value), Physical::U32) => Datum::U32(value.cast_unsigned()),
+        (Datum::U32(value), Physical::I32) => Datum::I32(value.cast_signed()),
+        _ => value.clone(),
     }
 }
 

@@ -12,7 +12,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use helios_types::{Bitmap, Column, ColumnBuilder, ColumnData, Datum, PgError, Result};
+use helios_types::{Bitmap, Column, ColumnBuilder, ColumnData, Datum, PgError, Physical, Result};
 use smallvec::SmallVec;
 
 use super::EvalContext;
@@ -187,10 +187,20 @@ fn eval_apply(apply: &Apply, frame: &Frame<'_>, env: &EvalContext<'_>) -> Result
             };
             return Ok(Arc::new(Column { data: ColumnData::Bool(values), nulls: None }));
         }
-        Operation::Relabel => {
+        Operation::Relabel(physical) => {
             let arg = eval(&apply.args[0], frame, env)?;
-            if arg.data.physical() == helios_types::Physical::of(apply.oid) {
-                return Ok(arg);
+            let data = match (&arg.data, physical) {
+                (ColumnData::I32(values), Physical::U32) => {
+                    Some(ColumnData::U32(values.iter().map(|value| value.cast_unsigned()).collect()))
+                }
+                (ColumnData::U32(values), Physical::I32) => {
+                    Some(ColumnData::I32(values.iter().map(|value| value.cast_signed()).collect()))
+                }
+                (data, physical) if data.physical() == *physical => return Ok(arg),
+                _ => None,
+            };
+            if let Some(data) = data {
+                return Ok(Arc::new(Column { data, nulls: arg.nulls.clone() }));
             }
         }
         Operation::ScalarArray { compare, any } => {

@@ -102,6 +102,12 @@ impl CteState {
         self.complete
     }
 
+    /// What computes it, taken out: it refers to the context that holds this state, and nothing of such a circle is ever
+    /// dropped by itself.
+    pub(crate) fn take_operator(&mut self) -> Option<Box<dyn Operator>> {
+        self.operator.take()
+    }
+
     /// The batch at a position; `None` behind the last.
     pub(crate) fn poll_batch(
         &mut self,

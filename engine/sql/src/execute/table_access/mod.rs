@@ -18,7 +18,6 @@ mod scan;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use helios_storage::{CommitTs, Direction, KeyRange, Space, Value, Version};
@@ -38,14 +37,12 @@ pub struct Tables {
     pub statement: Statement,
     /// Where row keys of tables without a primary key come from; one per transaction.
     pub row_ids: Arc<RowIds>,
-    /// `lock_timeout`.
-    pub lock_timeout: Option<Duration>,
 }
 
 impl Tables {
     /// Waits for a lock as long as the session is willing to.
     pub(crate) fn wait(&self) -> Wait {
-        Wait::Block(self.lock_timeout)
+        Wait::Block(self.statement.lock_timeout)
     }
 }
 
