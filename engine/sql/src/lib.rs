@@ -10,6 +10,7 @@
 //! * [`analyze`] turns the raw tree into a [`query::Query`]: every name resolved, every expression typed.
 //! * [`plan`] chooses join order, access paths and operators.
 //! * [`execute`] runs a plan inside a transaction.
+//! * [`ddl`] changes the catalog.
 //! * [`functions`] binds PostgreSQL's builtins, by their `prosrc` symbols, to implementations.
 
 pub mod analyze;
@@ -24,3 +25,4 @@ pub mod planner;
 pub mod query;
 pub mod session;
 pub mod table;
+pub mod verifier;

@@ -29,7 +29,7 @@ use super::Session;
 use super::reply::ColumnDescription;
 use super::source::StatementRef;
 use crate::doors::StatementDoors;
-use crate::plan_catalog::SnapshotCatalog;
+use crate::plan_catalog::{Horizon, SnapshotCatalog};
 
 /// What a plan was made under.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +125,9 @@ impl Session {
             types: types.types().to_vec(),
             inferred,
         };
-        let may_keep = self.active.as_ref().is_none_or(|active| !active.catalog.is_changed());
+        let horizon = self.active.as_ref().and_then(|active| active.transaction.fixed_timestamp());
+        let may_keep = self.active.as_ref().is_none_or(|active| !active.catalog.is_changed())
+            && horizon.is_none_or(|snapshot| !self.database.has_index_after(snapshot));
         if may_keep && let Some(kept) = statement.plans().lock().iter().find(|kept| kept.key == key) {
             return Ok(kept.clone());
         }
@@ -141,7 +143,8 @@ impl Session {
         let query = analyze_statement(statement.node(), &mut context)?;
         let params = context.params.types().to_vec();
         let row_counts = self.database.row_counts();
-        let plan_catalog = SnapshotCatalog { catalog: &catalog, session: &self.context, row_counts };
+        let horizon = horizon.map(|snapshot| Horizon { database: &self.database, snapshot });
+        let plan_catalog = SnapshotCatalog { catalog: &catalog, session: &self.context, row_counts, horizon };
         let plan = Arc::new(plan_statement(&query, &plan_catalog)?);
         let columns = describe(&plan, &catalog);
         let planned = Arc::new(Planned { key, plan, params, columns });
