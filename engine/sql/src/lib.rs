@@ -11,12 +11,14 @@
 //! * [`plan`] chooses join order, access paths and operators.
 //! * [`execute`] runs a plan inside a transaction.
 //! * [`ddl`] changes the catalog.
+//! * [`explain`] shows a plan.
 //! * [`functions`] binds PostgreSQL's builtins, by their `prosrc` symbols, to implementations.
 
 pub mod analyze;
 pub mod ddl;
 pub mod deparse;
 pub mod execute;
+pub mod explain;
 pub mod expr;
 pub mod functions;
 pub mod parse;

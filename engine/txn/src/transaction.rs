@@ -156,6 +156,7 @@ impl Transactions {
             snapshot: Mutex::new(None),
             savepoints: Mutex::default(),
             finished: AtomicBool::new(false),
+            lock_timeout_micros: AtomicU64::new(0),
         }
     }
 }
@@ -179,6 +180,8 @@ pub struct Transaction {
     snapshot: Mutex<Option<Snapshot>>,
     savepoints: Mutex<Vec<Savepoint>>,
     finished: AtomicBool,
+    /// `lock_timeout` of the running statement; 0 for none.
+    lock_timeout_micros: AtomicU64,
 }
 
 impl Transaction {
@@ -203,6 +206,19 @@ impl Transaction {
             self.shared.locks.add_writer(&self.owner);
         }
         self.xid.load(Ordering::Relaxed)
+    }
+
+    /// How long inserting waits for whoever is about to take or free the same key; `None` for ever.
+    pub fn set_lock_timeout(&self, limit: Option<Duration>) {
+        let micros = limit.map_or(0, |limit| u64::try_from(limit.as_micros()).unwrap_or(u64::MAX).max(1));
+        self.lock_timeout_micros.store(micros, Ordering::Relaxed);
+    }
+
+    fn lock_timeout(&self) -> Option<Duration> {
+        match self.lock_timeout_micros.load(Ordering::Relaxed) {
+            0 => None,
+            micros => Some(Duration::from_micros(micros)),
+        }
     }
 
     /// Whether it has buffered writes.
@@ -368,7 +384,7 @@ impl Transaction {
     pub async fn insert(&self, statement: &Statement, space: Space, key: Bytes, row: Bytes) -> Result<Inserted> {
         self.assign_xid();
         let tag = LockTag::Row(space, key.clone());
-        let acquired = self.acquire(tag.clone(), RowLockMode::Update.into(), Wait::Block(None)).await?;
+        let acquired = self.acquire(tag.clone(), RowLockMode::Update.into(), Wait::Block(self.lock_timeout())).await?;
         let drop_lock = || {
             if acquired == Acquired::New {
                 self.shared.locks.drop_last(&self.owner, &tag);

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use helios_catalog::CatalogSnapshot;
 use helios_sql::analyze::{AnalyzeContext, ParamTypes, analyze_statement};
 use helios_sql::execute::context::Setting;
-use helios_sql::execute::{Execution, MemoryBudget, Tables};
+use helios_sql::execute::{Execution, MemoryBudget, PlanFigures, Tables};
 use helios_sql::parse::protobuf::node::Node;
 use helios_sql::plan::Plan;
 use helios_sql::planner::plan_statement;
@@ -26,6 +26,7 @@ use helios_txn::Wait;
 use helios_types::{Datum, Oid, PgError, Result, SqlState};
 
 use super::Session;
+use super::create_as::into_of;
 use super::reply::ColumnDescription;
 use super::source::StatementRef;
 use crate::doors::StatementDoors;
@@ -60,7 +61,7 @@ const MEANINGFUL: [&str; 4] = ["search_path", "datestyle", "intervalstyle", "tim
 /// Whether a statement has a plan.
 pub(super) fn is_planned(node: &Node) -> bool {
     match node {
-        Node::SelectStmt(select) => select.into_clause.is_none(),
+        Node::SelectStmt(select) => into_of(select).is_none(),
         Node::InsertStmt(_) | Node::UpdateStmt(_) | Node::DeleteStmt(_) | Node::MergeStmt(_) => true,
         _ => false,
     }
@@ -159,7 +160,7 @@ impl Session {
     }
 
     /// Locks what a statement's plan reads and writes, and makes sure that the plan is still right.
-    async fn plan_under_locks(&mut self, statement: &StatementRef, types: &[Oid]) -> Result<Arc<Planned>> {
+    pub(super) async fn plan_under_locks(&mut self, statement: &StatementRef, types: &[Oid]) -> Result<Arc<Planned>> {
         let wait = Wait::Block(self.settings.millis("lock_timeout"));
         loop {
             let planned = self.plan(statement, ParamTypes::fixed(types.to_vec()), false)?;
@@ -197,6 +198,17 @@ impl Session {
         params: Vec<Datum>,
         statement: &StatementRef,
     ) -> Result<(Execution, Arc<StatementDoors>)> {
+        self.begin_watched(plan, params, statement, None)
+    }
+
+    /// [`Session::begin_execution`], with figures to be kept if there is somewhere to keep them.
+    pub(super) fn begin_watched(
+        &mut self,
+        plan: Arc<Plan>,
+        params: Vec<Datum>,
+        statement: &StatementRef,
+        figures: Option<Arc<PlanFigures>>,
+    ) -> Result<(Execution, Arc<StatementDoors>)> {
         let active = self.transaction()?;
         if plan.writes && active.read_only {
             let what = plan_name(&plan, statement.node());
@@ -206,10 +218,11 @@ impl Session {
         let (transaction, row_ids) = (active.transaction.clone(), active.row_ids.clone());
         let statement = transaction.statement();
         let lock_timeout = self.settings.millis("lock_timeout");
+        transaction.set_lock_timeout(lock_timeout);
         let tables = Tables { transaction, statement, row_ids, lock_timeout };
         let doors = self.doors()?;
         let setting = self.execution_setting(params, &doors, Some(Arc::new(tables)));
-        Ok((Execution::new(plan, setting)?, doors))
+        Ok((Execution::watched(plan, setting, figures)?, doors))
     }
 
     /// What an execution of this session's begins with.
