@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use helios_catalog::CatalogSnapshot;
-use helios_catalog::model::{Change, Object, initial_changes};
+use helios_catalog::model::{Change, Index, Object, ObjectKind, StorageId, initial_changes};
 use helios_env::sync::{AtomicU32, Mutex, Ordering, RwLock};
 use helios_env::{Env, Timestamp};
 use helios_sql::ddl::{CATALOG, NameSpace, claim_initial_name};
 use helios_sql::execute::{CancelReason, MemoryBudget};
-use helios_storage::{Direction, KeyRange, RecoveryReport, Storage, Value};
+use helios_storage::{CommitTs, Direction, KeyRange, RecoveryReport, Storage, Value};
 use helios_txn::{CommitOptions, TransactionOptions, Transactions};
 use helios_types::{PgError, Result};
 
@@ -32,6 +32,8 @@ pub(crate) struct Inner {
     pub(crate) env: Env,
     pub(crate) transactions: Transactions,
     catalog: RwLock<CatalogSnapshot>,
+    /// By key space, which commit made an index, if that was since the database was opened.
+    index_births: Mutex<BTreeMap<StorageId, CommitTs>>,
     pub(crate) config: Config,
     pub(crate) sessions: Mutex<BTreeMap<i32, Arc<Activity>>>,
     next_pid: AtomicU32,
@@ -85,6 +87,7 @@ impl Database {
                 env,
                 transactions,
                 catalog: RwLock::new(catalog),
+                index_births: Mutex::default(),
                 config,
                 sessions: Mutex::default(),
                 next_pid: AtomicU32::new(1),
@@ -161,7 +164,20 @@ impl Database {
     /// Runs before any lock of the committed transaction is released.
     pub(crate) fn publish(inner: &Inner, changes: &[Change]) {
         let mut catalog = inner.catalog.write();
-        *catalog = catalog.apply(changes);
+        let next = catalog.apply(changes);
+        inner.note_index_births(&catalog, &next, changes);
+        *catalog = next;
+    }
+
+    /// Whether a snapshot sees the entries of an index: it is not older than the commit that made them.
+    pub(crate) fn index_is_in(&self, index: &Index, snapshot: CommitTs) -> bool {
+        let committed = self.catalog().index(index.oid).is_some_and(|known| known.storage == index.storage);
+        committed && self.inner.index_births.lock().get(&index.storage).is_none_or(|birth| *birth <= snapshot)
+    }
+
+    /// Whether there is an index that a snapshot is too old for.
+    pub(crate) fn has_index_after(&self, snapshot: CommitTs) -> bool {
+        self.inner.index_births.lock().values().any(|birth| *birth > snapshot)
     }
 
     /// Ends the statement that the session with this key runs, as a cancel request asks. Whether there is such a
@@ -230,6 +246,24 @@ impl Database {
 
     pub(crate) fn next_pid(&self) -> i32 {
         (self.inner.next_pid.fetch_add(1, Ordering::Relaxed) & 0x7fff_ffff).cast_signed()
+    }
+}
+
+impl Inner {
+    /// Remembers when new indexes were made, and forgets those that are gone. The commit is published, the catalog not
+    /// yet: whoever knows the index from now on and takes a snapshot afterwards sees its entries.
+    fn note_index_births(&self, old: &CatalogSnapshot, new: &CatalogSnapshot, changes: &[Change]) {
+        if !changes.iter().any(|change| change.key().kind == ObjectKind::Index) {
+            return;
+        }
+        let now = self.transactions.storage().last_commit();
+        let mut births = self.index_births.lock();
+        for index in changes.iter().filter_map(|change| new.index(change.key().oid)) {
+            if old.index(index.oid).is_none_or(|known| known.storage != index.storage) {
+                births.insert(index.storage, now);
+            }
+        }
+        births.retain(|storage, _| new.indexes().any(|index| index.storage == *storage));
     }
 }
 

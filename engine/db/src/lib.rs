@@ -29,6 +29,7 @@ pub use connection::{Connection, Date, FromSql, Row, RowIndex, Rows, Statement, 
 pub use database::Database;
 pub use helios_sql::execute::{Batch, CancelReason};
 pub use helios_sql::parse::{Notice, Severity};
+pub use helios_sql::verifier;
 pub use helios_types::{PgError as Error, Result, SqlState};
 pub use session::{
     ColumnDescription, CopyFormat, CopySpec, Format, PortalDescription, Reply, RowEncoder, Session, SessionOptions,

@@ -8,20 +8,35 @@ use helios_sql::analyze::{ExpressionUse, analyze_expression_text};
 use helios_sql::expr::Expr;
 use helios_sql::plan::PlanCatalog;
 use helios_sql::session::SessionContext;
+use helios_storage::CommitTs;
 use helios_types::{Oid, Result};
 
+use crate::database::Database;
 use crate::row_counts::RowCounts;
+
+/// A snapshot that every statement of a transaction reads with, beside the newest catalog.
+#[derive(Clone, Copy)]
+pub(crate) struct Horizon<'a> {
+    pub(crate) database: &'a Database,
+    pub(crate) snapshot: CommitTs,
+}
 
 /// A catalog snapshot as the planner sees it.
 pub(crate) struct SnapshotCatalog<'a> {
     pub(crate) catalog: &'a CatalogSnapshot,
     pub(crate) session: &'a SessionContext,
     pub(crate) row_counts: &'a RowCounts,
+    /// What the statement's snapshot sees, when that is older than the statement.
+    pub(crate) horizon: Option<Horizon<'a>>,
 }
 
 impl PlanCatalog for SnapshotCatalog<'_> {
     fn index(&self, oid: Oid) -> Option<Arc<Index>> {
         self.catalog.index(oid).cloned()
+    }
+
+    fn may_scan(&self, index: &Index) -> bool {
+        index.primary || self.horizon.is_none_or(|horizon| horizon.database.index_is_in(index, horizon.snapshot))
     }
 
     fn table_expression(&self, table: &Arc<Table>, text: &str) -> Result<Expr> {

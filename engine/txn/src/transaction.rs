@@ -246,6 +246,11 @@ impl Transaction {
         Statement { snapshot, command, lock_timeout: None }
     }
 
+    /// Up to which commit every further statement sees, if that is settled: at REPEATABLE READ, once there was one.
+    pub fn fixed_timestamp(&self) -> Option<CommitTs> {
+        self.snapshot.lock().as_ref().map(Snapshot::commit_ts)
+    }
+
     /// The version of a key that `statement` sees; `None` where there is no live row. Answers from memory or says that
     /// it must wait.
     pub fn try_get(&self, statement: &Statement, space: Space, key: &[u8]) -> Result<Lookup> {

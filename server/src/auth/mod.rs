@@ -4,7 +4,6 @@ mod scram;
 
 use std::net::IpAddr;
 
-pub use scram::verifier;
 pub(crate) use scram::{MECHANISM, ScramServer};
 
 /// How clients prove who they are.

@@ -74,7 +74,7 @@ fn index(lookup: &Lookup<'_>, oid: Oid, column: i32, pretty: bool) -> Datum {
     if let Some(index) = lookup.catalog.index(oid) {
         return Datum::text(match usize::try_from(column) {
             Ok(0) => index_definition(lookup, index, !pretty),
-            Ok(column) => index_column_definition(lookup, index, column).unwrap_or_default(),
+            Ok(column) => index_column_definition(lookup, index, column, pretty).unwrap_or_default(),
             Err(_) => String::new(),
         });
     }
@@ -97,7 +97,7 @@ fn view(lookup: &Lookup<'_>, oid: Oid) -> Datum {
 }
 
 /// The relation that a name in a string means.
-pub(super) fn relation_named<'a>(lookup: &Lookup<'a>, name: &str) -> Result<Relation<'a>> {
+pub fn relation_named<'a>(lookup: &Lookup<'a>, name: &str) -> Result<Relation<'a>> {
     let parts = parse_qualified_name(name)?;
     match parts.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [name] => lookup.catalog.lookup_relation(lookup.search_path, None, name),

@@ -13,6 +13,7 @@ use helios_types::{Datum, Oid, PgError, Result};
 use crate::resolve::Lookup;
 use crate::system::SystemContext;
 
+pub use definitions::relation_named;
 pub use identity::type_named;
 pub use qualified_name::parse_qualified_name;
 

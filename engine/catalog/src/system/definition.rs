@@ -17,7 +17,7 @@ pub fn index_definition(lookup: &Lookup<'_>, index: &Index, qualified: bool) -> 
     } else {
         quote_qualified(lookup.catalog.schema_name(table.schema).unwrap_or(""), &table.name)
     };
-    let keys: Vec<String> = index.keys.iter().map(|key| key_definition(lookup, table, key)).collect();
+    let keys: Vec<String> = index.keys.iter().map(|key| key_definition(lookup, table, key, !qualified)).collect();
     let name = quote_identifier(&index.name);
     let mut text = format!("CREATE {unique}INDEX {name} ON {on} USING btree ({})", keys.join(", "));
     if !index.include.is_empty() {
@@ -27,16 +27,17 @@ pub fn index_definition(lookup: &Lookup<'_>, index: &Index, qualified: bool) -> 
         text.push_str(" NULLS NOT DISTINCT");
     }
     if let Some(predicate) = &index.predicate {
+        let predicate = if qualified { predicate } else { without_parentheses(predicate) };
         let _ = write!(text, " WHERE {predicate}");
     }
     text
 }
 
 /// The `number`-th column of an index, counted from 1: its name or expression alone.
-pub fn index_column_definition(lookup: &Lookup<'_>, index: &Index, number: usize) -> Option<String> {
+pub fn index_column_definition(lookup: &Lookup<'_>, index: &Index, number: usize, pretty: bool) -> Option<String> {
     let table = lookup.catalog.table(index.table)?;
     match index.keys.get(number.checked_sub(1)?) {
-        Some(key) => Some(key_text(table, key)),
+        Some(key) => Some(index_key_text(table, key, pretty)),
         None => Some(column_list(table, index.include.get(number - 1 - index.keys.len()..)?.get(..1)?)),
     }
 }
@@ -67,17 +68,39 @@ fn column_list(table: &Table, columns: &[i16]) -> String {
     columns.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-/// A key column's name or expression; an expression that is not a plain call stands in parentheses.
-fn key_text(table: &Table, key: &IndexKey) -> String {
+/// A key of an index: a column's name, or an expression, in parentheses unless it is a plain call. Stored expressions
+/// have parentheses of their own around an operation; in the `pretty` form they have not.
+pub fn index_key_text(table: &Table, key: &IndexKey, pretty: bool) -> String {
     match &key.expression {
         None => column_list(table, &[key.attnum]),
         Some(expression) if called_function(expression).is_some() => expression.clone(),
+        Some(expression) if pretty => format!("({})", without_parentheses(expression)),
         Some(expression) => format!("({expression})"),
     }
 }
 
-fn key_definition(lookup: &Lookup<'_>, table: &Table, key: &IndexKey) -> String {
-    let mut text = key_text(table, key);
+/// An expression without the parentheses around the whole of it.
+fn without_parentheses(text: &str) -> &str {
+    let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else { return text };
+    let (mut depth, mut quote) = (0usize, None);
+    for byte in inner.bytes() {
+        match (quote, byte) {
+            (None, b'\'' | b'"') => quote = Some(byte),
+            (Some(open), _) if open == byte => quote = None,
+            (None, b'(') => depth += 1,
+            (None, b')') => match depth.checked_sub(1) {
+                Some(left) => depth = left,
+                // The first parenthesis closes before the end.
+                None => return text,
+            },
+            _ => {}
+        }
+    }
+    inner
+}
+
+fn key_definition(lookup: &Lookup<'_>, table: &Table, key: &IndexKey, pretty: bool) -> String {
+    let mut text = index_key_text(table, key, pretty);
     let own_collation = match table.column_by_attnum(key.attnum) {
         Some(column) if key.expression.is_none() => column.collation,
         _ => lookup.type_by_oid(key.type_oid).map_or(helios_types::Oid::NONE, |row| row.collation),

@@ -6,6 +6,7 @@
 use helios_catalog::functions;
 use helios_catalog::model::Relation;
 use helios_env::BoxFuture;
+use helios_sql::ddl::view_definition;
 use helios_sql::execute::{CancelReason, CatalogFunctions};
 use helios_sql::expr::ExprType;
 use helios_types::{Datum, Oid, PgError, Result, SqlState};
@@ -56,6 +57,9 @@ fn integer(args: &[Datum], index: usize) -> Result<i32> {
 
 impl StatementDoors {
     fn call_now(&self, source: &str, args: &[Datum], _result: ExprType) -> Result<Datum> {
+        if source.starts_with("pg_get_viewdef") {
+            return self.view_definition(source, args);
+        }
         if functions::knows(source)
             && let Some(outcome) = functions::call(source, args, &self.lookup(), self)
         {
@@ -115,6 +119,28 @@ impl StatementDoors {
             },
             "pg_basetype" => Datum::U32(self.lookup().base_type(oid(args, 0)?).0),
             _ => return Err(PgError::unsupported(format!("function {source}"))),
+        })
+    }
+
+    /// `pg_get_viewdef`, by OID or by name; the second argument asks for few parentheses.
+    fn view_definition(&self, source: &str, args: &[Datum]) -> Result<Datum> {
+        let found = match source {
+            "pg_get_viewdef_name" | "pg_get_viewdef_name_ext" => {
+                Some(functions::relation_named(&self.lookup(), text(args, 0)?)?)
+            }
+            _ => self.catalog.relation(oid(args, 0)?),
+        };
+        let pretty = match args.get(1) {
+            Some(Datum::Bool(pretty)) => *pretty,
+            wrapped => wrapped.is_some(),
+        };
+        Ok(match found {
+            Some(Relation::View(view)) => {
+                let (catalog, path) = (&self.catalog, &self.search_path);
+                Datum::text(view_definition(view, catalog, path, &self.session, pretty)?)
+            }
+            Some(_) => Datum::text("Not a view"),
+            None => Datum::Null,
         })
     }
 

@@ -7,7 +7,7 @@ use helios_catalog::model::Sequence;
 use helios_catalog::system::{self, Row, SystemContext};
 use helios_env::BoxFuture;
 use helios_sql::execute::{Batch, SystemRelations};
-use helios_types::{Column, Datum, Oid, Result};
+use helios_types::{Column, Datum, Oid, Result, oid};
 
 use super::StatementDoors;
 use super::sequences::limits;
@@ -20,6 +20,14 @@ impl SystemRelations for StatementDoors {
 
 impl StatementDoors {
     fn system_rows(&self, relation: Oid, columns: &[usize]) -> Result<Vec<Batch>> {
+        if let Some(sequence) = self.catalog.sequence(relation) {
+            let (value, is_called) = self.database.transactions().sequences().current(&limits(sequence));
+            // PostgreSQL counts the values that are logged ahead; here each is logged by itself.
+            let row = [(oid::INT8, Datum::I64(value)), (oid::INT8, Datum::I64(0)), (oid::BOOL, Datum::Bool(is_called))];
+            let wanted = columns.iter().filter_map(|&index| row.get(index));
+            let columns = wanted.map(|(type_oid, value)| Arc::new(Column::from_datums(*type_oid, [value])));
+            return Ok(vec![Batch::new(columns.collect(), 1)]);
+        }
         let rows = system::rows(relation, &self.catalog, self)?;
         let described = system::columns(relation);
         let batch = |rows: &[Row]| {

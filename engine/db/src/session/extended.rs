@@ -95,7 +95,10 @@ impl Session {
                 let planned = self.plan(statement, params, inferred)?;
                 (planned.params.clone(), planned.columns.clone())
             }
-            Some(statement) => (types.to_vec(), self.utility_columns(statement.node())?),
+            Some(statement) => {
+                let params = self.params_inside(statement, types, inferred)?;
+                (params.unwrap_or_else(|| types.to_vec()), self.utility_columns(statement.node())?)
+            }
         };
         Ok(Prepared { statement, params, columns })
     }

@@ -194,7 +194,10 @@ impl Session {
                 portal.params = params;
                 Box::pin(self.start(portal)).await
             }
-            Some(statement) => self.utility(statement).await,
+            Some(statement) => {
+                let params = std::mem::take(&mut portal.params);
+                self.utility(statement, params, &prepared.params).await
+            }
             None => Err(PgError::internal("a portal without a statement was run")),
         }
     }

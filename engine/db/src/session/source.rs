@@ -93,6 +93,7 @@ fn inner_node(node: &Node) -> Option<&Node> {
         Node::DeclareCursorStmt(declare) => declare.query.as_deref(),
         Node::CopyStmt(copy) => copy.query.as_deref(),
         Node::ExplainStmt(explain) => explain.query.as_deref(),
+        Node::CreateTableAsStmt(create) => create.query.as_deref(),
         _ => None,
     };
     query?.node.as_ref()

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use helios_catalog::CatalogSnapshot;
 use helios_sql::analyze::{AnalyzeContext, ParamTypes, analyze_statement};
 use helios_sql::execute::context::Setting;
-use helios_sql::execute::{Execution, MemoryBudget, Tables};
+use helios_sql::execute::{Execution, MemoryBudget, PlanFigures, Tables};
 use helios_sql::parse::NodeRef;
 use helios_sql::parse::protobuf::node::Node;
 use helios_sql::plan::Plan;
@@ -27,10 +27,11 @@ use helios_txn::Wait;
 use helios_types::{Datum, Oid, PgError, Result, SqlState};
 
 use super::Session;
+use super::create_as::into_of;
 use super::reply::ColumnDescription;
 use super::source::StatementRef;
 use crate::doors::StatementDoors;
-use crate::plan_catalog::SnapshotCatalog;
+use crate::plan_catalog::{Horizon, SnapshotCatalog};
 
 /// What a plan was made under.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +62,7 @@ const MEANINGFUL: [&str; 4] = ["search_path", "datestyle", "intervalstyle", "tim
 /// Whether a statement has a plan.
 pub(super) fn is_planned(node: &Node) -> bool {
     match node {
-        Node::SelectStmt(select) => select.into_clause.is_none(),
+        Node::SelectStmt(select) => into_of(select).is_none(),
         Node::InsertStmt(_) | Node::UpdateStmt(_) | Node::DeleteStmt(_) | Node::MergeStmt(_) => true,
         _ => false,
     }
@@ -126,7 +127,9 @@ impl Session {
             types: types.types().to_vec(),
             inferred,
         };
-        let may_keep = self.active.as_ref().is_none_or(|active| !active.catalog.is_changed());
+        let horizon = self.active.as_ref().and_then(|active| active.transaction.fixed_timestamp());
+        let may_keep = self.active.as_ref().is_none_or(|active| !active.catalog.is_changed())
+            && horizon.is_none_or(|snapshot| !self.database.has_index_after(snapshot));
         if may_keep && let Some(kept) = statement.plans().lock().iter().find(|kept| kept.key == key) {
             return Ok(kept.clone());
         }
@@ -142,7 +145,8 @@ impl Session {
         let query = analyze_statement(statement.node(), &mut context)?;
         let params = context.params.types().to_vec();
         let row_counts = self.database.row_counts();
-        let plan_catalog = SnapshotCatalog { catalog: &catalog, session: &self.context, row_counts };
+        let horizon = horizon.map(|snapshot| Horizon { database: &self.database, snapshot });
+        let plan_catalog = SnapshotCatalog { catalog: &catalog, session: &self.context, row_counts, horizon };
         let plan = Arc::new(plan_statement(&query, &plan_catalog)?);
         let columns = describe(&plan, &catalog);
         let planned = Arc::new(Planned { key, plan, params, columns });
@@ -157,7 +161,7 @@ impl Session {
     }
 
     /// Locks what a statement's plan reads and writes, and makes sure that the plan is still right.
-    async fn plan_under_locks(&mut self, statement: &StatementRef, types: &[Oid]) -> Result<Arc<Planned>> {
+    pub(super) async fn plan_under_locks(&mut self, statement: &StatementRef, types: &[Oid]) -> Result<Arc<Planned>> {
         let wait = Wait::Block(self.settings.millis("lock_timeout"));
         loop {
             let planned = self.plan(statement, ParamTypes::fixed(types.to_vec()), false)?;
@@ -214,6 +218,17 @@ impl Session {
         params: Vec<Datum>,
         statement: &StatementRef,
     ) -> Result<(Execution, Arc<StatementDoors>)> {
+        self.begin_watched(plan, params, statement, None)
+    }
+
+    /// [`Session::begin_execution`], with figures to be kept if there is somewhere to keep them.
+    pub(super) fn begin_watched(
+        &mut self,
+        plan: Arc<Plan>,
+        params: Vec<Datum>,
+        statement: &StatementRef,
+        figures: Option<Arc<PlanFigures>>,
+    ) -> Result<(Execution, Arc<StatementDoors>)> {
         let active = self.transaction()?;
         if plan.writes && active.read_only {
             let what = plan_name(&plan, statement.node());
@@ -226,7 +241,7 @@ impl Session {
         let tables = Tables { transaction, statement, row_ids };
         let doors = self.doors()?;
         let setting = self.execution_setting(params, &doors, Some(Arc::new(tables)));
-        Ok((Execution::new(plan, setting)?, doors))
+        Ok((Execution::watched(plan, setting, figures)?, doors))
     }
 
     /// What an execution of this session's begins with.

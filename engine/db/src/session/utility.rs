@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use helios_catalog::model::Table;
 use helios_sql::ddl::{self, DdlContext};
 use helios_sql::parse::protobuf as pb;
 use helios_sql::parse::protobuf::node::Node;
+use helios_sql::query::RteColumn;
 use helios_txn::Wait;
-use helios_types::{PgError, Result, SqlState};
+use helios_types::{Datum, Oid, PgError, Result, SqlState};
 
+use super::create_as::TableFromQuery;
+use super::explain::explain_column;
 use super::portal::State;
 use super::reply::ColumnDescription;
 use super::source::StatementRef;
 use super::statement::read_only;
-use super::variables::text_column;
 use super::{Block, Session};
 
 /// A statement that is done, with this tag.
@@ -20,12 +23,28 @@ pub(super) fn done(tag: impl Into<String>) -> State {
     State::Rows(std::collections::VecDeque::new(), tag.into())
 }
 
+/// What is to be done to the catalog.
+pub(super) enum Work<'w> {
+    /// A statement.
+    Statement(&'w Node),
+    /// The table of CREATE TABLE AS, with IF NOT EXISTS or without, and its query's columns.
+    TableOf(&'w pb::IntoClause, bool, &'w [RteColumn]),
+}
+
+/// What was done.
+pub(super) enum Changed {
+    /// A statement, with this tag.
+    Tag(String),
+    /// A table was made, unless there was one.
+    Table(Option<Arc<Table>>),
+}
+
 impl Session {
     /// The columns that a statement without a plan returns, if it does.
     pub(super) fn utility_columns(&mut self, node: &Node) -> Result<Option<Arc<[ColumnDescription]>>> {
         match node {
             Node::VariableShowStmt(show) => self.show_columns(&show.name).map(Some),
-            Node::ExplainStmt(_) => Ok(Some([text_column("QUERY PLAN")].into())),
+            Node::ExplainStmt(explain) => Ok(Some([explain_column(explain)].into())),
             Node::FetchStmt(fetch) => self.fetch_columns(fetch),
             Node::ExecuteStmt(execute) => Ok(self.executed(execute)?.columns().cloned()),
             _ => Ok(None),
@@ -33,7 +52,12 @@ impl Session {
     }
 
     /// Runs a statement without a plan.
-    pub(super) async fn utility(&mut self, statement: &StatementRef) -> Result<State> {
+    pub(super) async fn utility(
+        &mut self,
+        statement: &StatementRef,
+        params: Vec<Datum>,
+        types: &[Oid],
+    ) -> Result<State> {
         let node = statement.node();
         match node {
             Node::TransactionStmt(control) => return self.transaction_control(control).await.map(done),
@@ -46,7 +70,11 @@ impl Session {
             _ => {}
         }
         self.transaction()?;
+        if let Some(from_query) = TableFromQuery::of(statement)? {
+            return Box::pin(self.create_table_as(statement, from_query, params, types)).await;
+        }
         match node {
+            Node::ExplainStmt(explain) => Box::pin(self.explain(explain, statement, params, types)).await,
             Node::VariableSetStmt(set) => self.set_variable(set).map(done),
             Node::PrepareStmt(prepare) => self.prepare_statement(prepare, statement).map(done),
             Node::DeclareCursorStmt(declare) => self.declare_cursor(declare, statement).map(done),
@@ -66,6 +94,15 @@ impl Session {
     }
 
     async fn ddl(&mut self, statement: &StatementRef) -> Result<String> {
+        let node = statement.node();
+        match self.change_catalog(Work::Statement(node), &statement.source.text, ddl_name(node)).await? {
+            Changed::Tag(tag) => Ok(tag),
+            Changed::Table(_) => Err(PgError::internal("a statement made a table for a query")),
+        }
+    }
+
+    /// Does something to the catalog. `name` is what a read-only transaction calls it.
+    pub(super) async fn change_catalog(&mut self, work: Work<'_>, source: &str, name: &str) -> Result<Changed> {
         let in_block = self.is_in_block();
         let doors = self.doors()?;
         let lock_timeout = self.settings.millis("lock_timeout");
@@ -75,7 +112,7 @@ impl Session {
         let mut notices = Vec::new();
         let active = self.transaction()?;
         if active.read_only {
-            return Err(read_only(ddl_name(statement.node())));
+            return Err(read_only(name));
         }
         active.settled = true;
         let transaction = active.transaction.clone();
@@ -90,7 +127,7 @@ impl Session {
                 newest: &newest,
                 session: &session,
                 search_path: &doors.search_path,
-                source: &statement.source.text,
+                source,
                 notices: &mut notices,
                 row_ids: &row_ids,
                 wait: Wait::Block(lock_timeout),
@@ -99,7 +136,12 @@ impl Session {
                 memory,
                 cancel,
             };
-            ddl::execute(statement.node(), &mut context).await
+            match work {
+                Work::Statement(node) => ddl::execute(node, &mut context).await.map(Changed::Tag),
+                Work::TableOf(into, if_not_exists, columns) => {
+                    ddl::create_table_as(into, if_not_exists, columns, &mut context).await.map(Changed::Table)
+                }
+            }
         };
         self.notices.extend(notices);
         self.take_over(&doors)?;
@@ -127,6 +169,7 @@ fn ddl_name(node: &Node) -> &'static str {
         Node::CreateStmt(_) => "CREATE TABLE",
         Node::CreateTableAsStmt(_) => "CREATE TABLE AS",
         Node::IndexStmt(_) => "CREATE INDEX",
+        Node::ReindexStmt(_) => "REINDEX",
         Node::ViewStmt(_) => "CREATE VIEW",
         Node::CreateSeqStmt(_) => "CREATE SEQUENCE",
         Node::AlterSeqStmt(_) => "ALTER SEQUENCE",
@@ -159,11 +202,7 @@ fn statement_name(node: &Node) -> &'static str {
         Node::DoStmt(_) => "DO",
         Node::CallStmt(_) => "CALL",
         Node::LoadStmt(_) => "LOAD",
-        Node::ExplainStmt(_) => "EXPLAIN",
-        Node::SelectStmt(_) => "SELECT INTO",
-        Node::ReindexStmt(_) => "REINDEX",
         Node::ClusterStmt(_) => "CLUSTER",
-        Node::CreateTableAsStmt(_) => "CREATE TABLE AS",
         Node::SecLabelStmt(_) => "SECURITY LABEL",
         Node::ExecuteStmt(_) => "EXECUTE",
         _ => "this statement",

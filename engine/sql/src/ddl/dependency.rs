@@ -62,8 +62,13 @@ impl Address {
         }
     }
 
+    /// Whether the other one is this, or a part of it that goes with it without more.
     fn covers(self, other: Address) -> bool {
-        self == other || matches!((self, other), (Address::Relation(table), Address::Column(of, _)) if table == of)
+        match (self, other) {
+            _ if self == other => true,
+            (Address::Relation(table), Address::Column(of, _) | Address::Default(of, _)) => table == of,
+            _ => false,
+        }
     }
 }
 

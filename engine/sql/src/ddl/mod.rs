@@ -19,6 +19,9 @@
 //! | module | statements |
 //! |---|---|
 //! | [`create_table`] | CREATE TABLE, and the table of CREATE TABLE AS |
+//! | [`create_index`], [`reindex`] | CREATE INDEX, REINDEX |
+//! | [`view`], [`schema`] | CREATE VIEW, CREATE SCHEMA |
+//! | [`role`], [`comment`] | roles, COMMENT ON |
 //! | [`sequence`] | CREATE SEQUENCE, ALTER SEQUENCE |
 //! | [`drop`], [`dependency`] | DROP of relations and schemas, with what depends on them |
 //! | [`truncate`] | TRUNCATE |
@@ -26,7 +29,9 @@
 //! | [`unsupported`] | what is refused, by name |
 
 mod alter_table;
+mod comment;
 mod context;
+mod create_index;
 mod create_table;
 mod dependency;
 mod drop;
@@ -35,7 +40,10 @@ mod ids;
 mod locks;
 mod names;
 mod options;
+mod reindex;
+mod role;
 mod rows;
+mod schema;
 mod sequence;
 mod stored;
 #[cfg(test)]
@@ -49,6 +57,7 @@ pub use create_table::create_table_as;
 pub use edit::{CatalogEdit, EditMark, EditOutcome};
 pub use ids::{Ids, next_layout, next_oid, next_oid_pair, next_storage};
 pub use sequence::sequence_limits;
+pub use view::view_definition;
 
 use helios_storage::{BranchId, Space, StorageId};
 use helios_types::{PgError, Result};
@@ -70,6 +79,14 @@ fn is_supported(node: &Node) -> bool {
         node,
         Node::CreateStmt(_)
             | Node::DropStmt(_)
+            | Node::IndexStmt(_)
+            | Node::ReindexStmt(_)
+            | Node::ViewStmt(_)
+            | Node::CreateSchemaStmt(_)
+            | Node::CreateRoleStmt(_)
+            | Node::AlterRoleStmt(_)
+            | Node::DropRoleStmt(_)
+            | Node::CommentStmt(_)
             | Node::TruncateStmt(_)
             | Node::CreateSeqStmt(_)
             | Node::AlterSeqStmt(_)
@@ -90,6 +107,38 @@ pub async fn execute(node: &Node, ctx: &mut DdlContext<'_>) -> Result<String> {
         Node::CreateStmt(statement) => {
             create_table::create(statement, ctx).await?;
             "CREATE TABLE"
+        }
+        Node::IndexStmt(statement) => {
+            create_index::create(statement, ctx).await?;
+            "CREATE INDEX"
+        }
+        Node::ReindexStmt(statement) => {
+            reindex::reindex(statement, ctx).await?;
+            "REINDEX"
+        }
+        Node::ViewStmt(statement) => {
+            view::create(statement, ctx).await?;
+            "CREATE VIEW"
+        }
+        Node::CreateSchemaStmt(statement) => {
+            schema::create(statement, ctx).await?;
+            "CREATE SCHEMA"
+        }
+        Node::CreateRoleStmt(statement) => {
+            role::create(statement, ctx).await?;
+            "CREATE ROLE"
+        }
+        Node::AlterRoleStmt(statement) => {
+            role::alter(statement, ctx).await?;
+            "ALTER ROLE"
+        }
+        Node::DropRoleStmt(statement) => {
+            role::drop_roles(statement, ctx).await?;
+            "DROP ROLE"
+        }
+        Node::CommentStmt(statement) => {
+            comment::comment(statement, ctx).await?;
+            "COMMENT"
         }
         Node::DropStmt(statement) => return drop::drop_objects(statement, ctx).await,
         Node::TruncateStmt(statement) => {

@@ -11,6 +11,7 @@ use helios_types::{Datum, Oid, Result};
 
 use super::batch::Batch;
 use super::cancel::CancelToken;
+use super::figures::PlanFigures;
 use super::memory::MemoryBudget;
 use super::operator::CteState;
 use super::table_access::Tables;
@@ -71,6 +72,8 @@ pub struct ExecutionContext {
     pub doors: Doors,
     /// What tables are read and written with; none for a statement without tables.
     pub tables: Option<Arc<Tables>>,
+    /// Where figures go, when the execution is watched.
+    pub(crate) figures: Option<Arc<PlanFigures>>,
     /// Values that parts of the plan provide to others.
     pub(crate) exec_params: Mutex<Vec<Datum>>,
     /// Rows that the statement itself has written (not those of its WITH queries).
@@ -100,6 +103,15 @@ pub struct Setting {
 impl ExecutionContext {
     /// For one execution of a plan.
     pub fn new(plan: Arc<Plan>, setting: Setting) -> Arc<ExecutionContext> {
+        ExecutionContext::watched(plan, setting, None)
+    }
+
+    /// [`ExecutionContext::new`], with figures to be kept if there is somewhere to keep them.
+    pub(super) fn watched(
+        plan: Arc<Plan>,
+        setting: Setting,
+        figures: Option<Arc<PlanFigures>>,
+    ) -> Arc<ExecutionContext> {
         let Setting { session, params, memory, cancel, doors, tables } = setting;
         Arc::new(ExecutionContext {
             exec_params: Mutex::new(vec![Datum::Null; plan.exec_params]),
@@ -113,6 +125,7 @@ impl ExecutionContext {
             cancel,
             doors,
             tables,
+            figures,
         })
     }
 }

@@ -9,6 +9,7 @@ use helios_types::{PgError, Result};
 
 use super::batch::Batch;
 use super::context::{ExecutionContext, Setting};
+use super::figures::PlanFigures;
 use super::memory::Reservation;
 use super::operator::{Operator, build};
 use crate::plan::Plan;
@@ -37,7 +38,12 @@ enum State {
 impl Execution {
     /// Starts a plan. Nothing runs before it is polled.
     pub fn new(plan: Arc<Plan>, setting: Setting) -> Result<Execution> {
-        let context = ExecutionContext::new(plan, setting);
+        Execution::watched(plan, setting, None)
+    }
+
+    /// [`Execution::new`] of a plan whose nodes' figures are kept: EXPLAIN ANALYZE.
+    pub fn watched(plan: Arc<Plan>, setting: Setting, figures: Option<Arc<PlanFigures>>) -> Result<Execution> {
+        let context = ExecutionContext::watched(plan, setting, figures);
         let root = build(&context.plan.root, &context)?;
         let memory = Reservation::new(&context.memory);
         Ok(Execution { context, root, rest: VecDeque::new(), memory, given: 0, state: State::Running })

@@ -15,6 +15,11 @@ use crate::expr::{Expr, FuncExpr};
 pub trait PlanCatalog: Send + Sync {
     /// An index by `pg_class.oid`.
     fn index(&self, oid: Oid) -> Option<Arc<Index>>;
+    /// Whether a scan may go by an index: one that was built after the transaction's snapshot was taken has entries
+    /// for other versions of the rows than those that the snapshot sees.
+    fn may_scan(&self, _index: &Index) -> bool {
+        true
+    }
     /// A stored expression over a table's columns (CHECK, index expression or predicate): its columns are
     /// [`crate::expr::Var`]s of range table entry 0.
     fn table_expression(&self, table: &Arc<Table>, text: &str) -> Result<Expr>;

@@ -293,10 +293,14 @@ impl Planner<'_> {
         self.filter(node, &once)
     }
 
+    fn scannable_index(&self, oid: Oid) -> Option<Arc<Index>> {
+        self.catalog.index(oid).filter(|index| self.catalog.may_scan(index))
+    }
+
     fn best_match(&self, rte: usize, table: &Arc<Table>, conditions: &[Expr]) -> Result<Option<Match>> {
         let mut best: Option<Match> = None;
         for oid in &table.indexes {
-            let Some(index) = self.catalog.index(*oid) else { continue };
+            let Some(index) = self.scannable_index(*oid) else { continue };
             if let Some(found) = self.match_index(rte, table, &index, conditions)?
                 && !found.used.is_empty()
                 && best.as_ref().is_none_or(|best| found.cost < best.cost)
@@ -433,7 +437,7 @@ impl Planner<'_> {
         };
         let sorting = unordered.1.max(2.0) * unordered.1.max(2.0).log2() * 2.0 * CPU_OPERATOR;
         for oid in table.indexes.clone() {
-            let Some(index) = self.catalog.index(oid) else { continue };
+            let Some(index) = self.scannable_index(oid) else { continue };
             let Some(found) = self.match_index(rte, &table, &index, conditions)? else { continue };
             if found.equal.iter().any(|(_, any)| *any) {
                 continue;

@@ -315,7 +315,11 @@ impl Planner<'_> {
         let keys =
             if params.is_empty() { hash_keys(conditions, &outer.output, &inner.output) } else { HashKeys::default() };
         let rows = join_rows(kind, &outer, &inner, conditions, keys.clauses.len());
-        if !keys.clauses.is_empty() {
+        // Without any key that looks at columns, a FULL JOIN compares all rows with all.
+        let keyless = kind == JoinKind::Full
+            && params.is_empty()
+            && conditions.iter().all(|condition| condition.as_const().is_some());
+        if keyless || !keys.clauses.is_empty() {
             let cost = Cost {
                 startup: inner.cost.total,
                 total: outer.cost.total

@@ -13,9 +13,12 @@ use helios_types::{Datum, Oid, PgError, Result, oid};
 
 use super::{Planner, column, exec_param};
 use crate::analyze::children_mut;
-use crate::expr::{Expr, ExprKind, ExprType, Var, system_column};
+use crate::expr::{CoercionForm, Expr, ExprKind, ExprType, FuncExpr, SqlValue, Var, system_column};
 use crate::plan::RelationName;
 use crate::query::{Query, RangeTblEntry, RteKind};
+
+/// `pg_proc.oid` of `current_schema()`.
+const CURRENT_SCHEMA: Oid = Oid(1402);
 
 /// A query level.
 pub(super) struct Scope {
@@ -113,6 +116,18 @@ impl Planner<'_> {
 
     fn resolve_here(&mut self, expr: &mut Expr, scope: &Rc<Scope>) -> Result<()> {
         match &expr.kind {
+            // It needs the search path, which functions over the catalog know.
+            ExprKind::SqlValue(SqlValue::CurrentSchema) => {
+                expr.kind = ExprKind::Func(FuncExpr {
+                    function: CURRENT_SCHEMA,
+                    operator: Oid::NONE,
+                    args: Vec::new(),
+                    input_collation: Oid::NONE,
+                    variadic: false,
+                    form: CoercionForm::Call,
+                });
+                return Ok(());
+            }
             ExprKind::Var(var) => {
                 *expr = self.resolve_var(*var, expr.ty, scope)?.at(expr.location);
                 return Ok(());

@@ -16,7 +16,7 @@ use super::from::{FromWhere, Tree, vars_of};
 use super::node::{position, scalars, sort_key};
 use super::scope::Scope;
 use super::{Planner, from};
-use crate::analyze::for_each_expr;
+use crate::analyze::{children, for_each_expr};
 use crate::expr::{Aggregate, Expr, ExprKind, SortOrder, Var};
 use crate::plan::catalog::proc;
 use crate::plan::{
@@ -109,6 +109,12 @@ impl Planner<'_> {
                 keys.len() - 1
             });
             key_of_clause.push(at);
+        }
+        if query.grouping_sets.is_empty() && !keys.is_empty() {
+            // Columns that a primary key among the keys decides are keys too: they split no group.
+            let mut dependent = Vec::new();
+            targets.iter().chain(having).for_each(|expr| ungrouped(expr, &keys, &mut dependent));
+            keys.extend(dependent);
         }
         let mut aggregates: Vec<(Expr, Aggregate)> = Vec::new();
         let mut groupings: Vec<(Expr, Vec<usize>)> = Vec::new();
@@ -419,4 +425,18 @@ fn aggregate_call(expr: &Expr, aggregate: &Aggregate, input: &[Expr]) -> Result<
         collation: aggregate.input_collation,
         name: found.name,
     })
+}
+
+/// The columns outside of aggregates that are no part of a key.
+fn ungrouped(expr: &Expr, keys: &[Expr], found: &mut Vec<Expr>) {
+    match &expr.kind {
+        _ if keys.contains(expr) => {}
+        ExprKind::Aggregate(_) | ExprKind::Grouping(_) => {}
+        ExprKind::Var(_) => {
+            if !found.contains(expr) {
+                found.push(expr.clone());
+            }
+        }
+        _ => children(expr, &mut |child| ungrouped(child, keys, found)),
+    }
 }

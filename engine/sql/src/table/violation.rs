@@ -1,8 +1,7 @@
 //! The errors of constraints, with PostgreSQL's texts.
 
-use std::fmt::Write as _;
-
 use helios_catalog::model::{Index, Table};
+use helios_catalog::system::index_key_text;
 use helios_types::io::Style;
 use helios_types::{Datum, Oid, PgError, SqlState};
 
@@ -63,13 +62,7 @@ pub fn unique_violation(table: &Table, schema: &str, index: &Index, key_values: 
             names.push_str(", ");
             values.push_str(", ");
         }
-        match (&key.expression, table.column_by_attnum(key.attnum)) {
-            (Some(expression), _) => names.push_str(expression),
-            (None, Some(column)) => names.push_str(&column.name),
-            (None, None) => {
-                let _ = write!(names, "{}", key.attnum);
-            }
-        }
+        names.push_str(&index_key_text(table, key, true));
         show(key.type_oid, value, style, None, &mut values);
     }
     PgError::new(

@@ -20,7 +20,7 @@ use crate::table::physical_of;
 /// Most columns that a table can have (`MaxHeapAttributeNumber`).
 const COLUMNS_MAX: usize = 1600;
 /// Most columns that a key can have (`INDEX_MAX_KEYS`).
-const KEYS_MAX: usize = 32;
+pub(in crate::ddl) const KEYS_MAX: usize = 32;
 
 /// Makes a table of a definition, in a schema that is locked, and stores it.
 pub(in crate::ddl) async fn build_table(

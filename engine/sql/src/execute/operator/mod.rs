@@ -53,7 +53,7 @@ pub trait Operator: Send {
 
 /// Makes the operators of a plan node and of those below.
 pub fn build(node: &Arc<PlanNode>, context: &Arc<ExecutionContext>) -> Result<Box<dyn Operator>> {
-    Ok(match &node.kind {
+    let operator: Box<dyn Operator> = match &node.kind {
         NodeKind::Result => Box::new(basic::OneRow::new()),
         NodeKind::Empty => Box::new(basic::NoRows),
         NodeKind::Values(rows) => Box::new(basic::Values::new(node, rows, context)),
@@ -121,5 +121,9 @@ pub fn build(node: &Arc<PlanNode>, context: &Arc<ExecutionContext>) -> Result<Bo
             let input = modify.input.as_ref().map(|input| build(input, context)).transpose()?;
             Box::new(ModifyOperator::new(node, input, context)?)
         }
+    };
+    Ok(match &context.figures {
+        Some(figures) => figures.watch(node, operator),
+        None => operator,
     })
 }
