@@ -20,6 +20,9 @@
 //! |---|---|
 //! | [`create_table`] | CREATE TABLE, and the table of CREATE TABLE AS |
 //! | [`sequence`] | CREATE SEQUENCE, ALTER SEQUENCE |
+//! | [`alter_table`] | ALTER TABLE |
+//! | [`rename`], [`restate`] | ALTER ... RENAME, and what it does to texts that mention the name |
+//! | [`owner`] | ALTER ... OWNER TO, ALTER ... SET SCHEMA |
 //! | [`drop`], [`dependency`] | DROP of relations and schemas, with what depends on them |
 //! | [`truncate`] | TRUNCATE |
 //! | [`rows`] | rows that are there, copied, checked, indexed |
@@ -35,6 +38,9 @@ mod ids;
 mod locks;
 mod names;
 mod options;
+mod owner;
+mod rename;
+mod restate;
 mod rows;
 mod sequence;
 mod stored;
@@ -73,6 +79,10 @@ fn is_supported(node: &Node) -> bool {
             | Node::TruncateStmt(_)
             | Node::CreateSeqStmt(_)
             | Node::AlterSeqStmt(_)
+            | Node::AlterTableStmt(_)
+            | Node::RenameStmt(_)
+            | Node::AlterObjectSchemaStmt(_)
+            | Node::AlterOwnerStmt(_)
     )
 }
 
@@ -104,6 +114,10 @@ pub async fn execute(node: &Node, ctx: &mut DdlContext<'_>) -> Result<String> {
             sequence::alter(statement, ctx).await?;
             "ALTER SEQUENCE"
         }
+        Node::AlterTableStmt(statement) => return alter_table::alter(statement, ctx).await,
+        Node::RenameStmt(statement) => return rename::rename(statement, ctx).await,
+        Node::AlterObjectSchemaStmt(statement) => return owner::set_schema(statement, ctx).await,
+        Node::AlterOwnerStmt(statement) => return owner::alter_owner(statement, ctx).await,
         other => {
             return Err(match unsupported::statement_name(other) {
                 Some(name) => PgError::unsupported(name),

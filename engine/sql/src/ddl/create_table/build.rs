@@ -18,7 +18,7 @@ use crate::ddl::{DdlContext, next_layout, next_oid, next_oid_pair, next_storage}
 use crate::table::physical_of;
 
 /// Most columns that a table can have (`MaxHeapAttributeNumber`).
-const COLUMNS_MAX: usize = 1600;
+pub(in crate::ddl) const COLUMNS_MAX: usize = 1600;
 /// Most columns that a key can have (`INDEX_MAX_KEYS`).
 const KEYS_MAX: usize = 32;
 

@@ -352,7 +352,7 @@ fn lookup<'a>(context: &AnalyzeContext<'a>) -> Lookup<'a> {
     Lookup { catalog: context.catalog, search_path: context.search_path }
 }
 
-const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "cmax", "xmax", "cmin", "xmin", "ctid"];
+pub(in crate::ddl) const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "cmax", "xmax", "cmin", "xmin", "ctid"];
 
 fn check_column(spec: &ColumnSpec<'_>, type_name: &pb::TypeName, context: &AnalyzeContext<'_>) -> Result<()> {
     let wrong = |message: String| PgError::new(SqlState::INVALID_TABLE_DEFINITION, message);
