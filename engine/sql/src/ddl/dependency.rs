@@ -63,7 +63,12 @@ impl Address {
     }
 
     fn covers(self, other: Address) -> bool {
-        self == other || matches!((self, other), (Address::Relation(table), Address::Column(of, _)) if table == of)
+        self == other
+            || match (self, other) {
+                (Address::Relation(table), Address::Column(of, _) | Address::Default(of, _)) => table == of,
+                (Address::Column(table, attnum), Address::Default(of, of_attnum)) => (table, attnum) == (of, of_attnum),
+                _ => false,
+            }
     }
 }
 

@@ -21,8 +21,7 @@ use helios_types::io::Style;
 use helios_types::{Oid, Result};
 
 use super::DdlContext;
-use super::alter_table::expression_text;
-use super::stored::used_columns;
+use super::stored::{expression_text, used_columns};
 use crate::analyze::{ExpressionUse, analyze_expression_text, analyze_view, for_each_query_mut};
 use crate::deparse::Deparser;
 use crate::query::{FromItem, Query, RangeTblEntry, RteKind};
@@ -84,7 +83,7 @@ fn restate_defaults(
         let Some(text) = &column.default else { continue };
         let usage = ExpressionUse::Default(column);
         let analyzed = analyze_expression_text(text, None, usage, before, ctx.session)?;
-        column.default = Some(expression_text(ctx, &analyzed.expr, table));
+        column.default = Some(expression_text(&analyzed.expr, table, ctx.snapshot()));
     }
     ctx.catalog.put(ctx.transaction, ctx.statement, new);
     Ok(())
@@ -101,7 +100,7 @@ pub(super) fn restate_view(ctx: &mut DdlContext<'_>, before: &CatalogSnapshot, o
     for (target, column) in outputs.zip(&new.columns) {
         target.name.clone_from(&column.name);
     }
-    new.query = Deparser::new(ctx.snapshot(), &[PG_CATALOG], &Style::default()).query_line(&query);
+    new.query = Deparser::new(ctx.snapshot(), &[PG_CATALOG], &Style::default()).query(&query);
     ctx.catalog.put(ctx.transaction, ctx.statement, new);
     Ok(())
 }
@@ -170,7 +169,7 @@ pub(super) fn restate_own(ctx: &mut DdlContext<'_>, before: &Arc<Table>, mut tab
     let restated = |ctx: &DdlContext<'_>, text: &str, usage: ExpressionUse<'_>| -> Result<Option<String>> {
         let analyzed = analyze_expression_text(text, Some(before), usage, ctx.snapshot(), ctx.session)?;
         let mentions = used_columns(&analyzed.expr).into_iter().any(|column| live.get(column) == Some(&attnum));
-        Ok(mentions.then(|| expression_text(ctx, &analyzed.expr, &shape)))
+        Ok(mentions.then(|| expression_text(&analyzed.expr, &shape, ctx.snapshot())))
     };
     for constraint in &mut table.constraints {
         if let ConstraintKind::Check { expression, .. } = &mut constraint.kind

@@ -3,11 +3,16 @@
 //! Stored text is analyzed again with `pg_catalog` alone as search path, so whatever else it names carries its schema:
 //! sequences and other relations in `'name'::regclass`.
 
+use std::sync::Arc;
+
 use helios_catalog::CatalogSnapshot;
-use helios_catalog::facts::quote_qualified;
+use helios_catalog::facts::{PG_CATALOG, quote_qualified};
+use helios_catalog::model::Table;
+use helios_types::io::Style;
 use helios_types::{Datum, Oid, PgError, Result, oid};
 
 use crate::analyze::for_each_expr;
+use crate::deparse::Deparser;
 use crate::expr::{Expr, ExprKind, Var};
 use crate::parse::protobuf::a_const::Val;
 use crate::parse::protobuf::node::Node;
@@ -36,6 +41,12 @@ pub(super) fn used_columns(expr: &Expr) -> Vec<usize> {
         }
     });
     found
+}
+
+/// An expression over a table as text to be stored: as PostgreSQL prints it, names outside of `pg_catalog` qualified.
+pub(super) fn expression_text(expr: &Expr, table: &Arc<Table>, catalog: &CatalogSnapshot) -> String {
+    let style = Style::default();
+    Deparser::new(catalog, &[PG_CATALOG], &style).table_expression(expr, Some(table))
 }
 
 /// An expression as text to be stored. `expr` is what it was analyzed to.

@@ -11,8 +11,8 @@ use helios_catalog::model::{Column, ConstraintKind, Index, Table};
 use helios_catalog::resolve::Lookup;
 use helios_types::{Oid, PgError, Result, SqlState, TypeMod, oid};
 
+use super::Alteration;
 use super::generation::retype_sequence;
-use super::{Alteration, expression_text};
 use crate::analyze::{
     CoercionContext, ExpressionUse, analyze_expression, analyze_expression_text, coerce_to_target_type,
     transform_collation, transform_type_name,
@@ -21,7 +21,7 @@ use crate::ddl::DdlContext;
 use crate::ddl::create_table::build::default_opclass;
 use crate::ddl::create_table::definition::check_column_type;
 use crate::ddl::locks::position;
-use crate::ddl::stored::used_columns;
+use crate::ddl::stored::{expression_text, used_columns};
 use crate::expr::{CoercionForm, Expr, ExprKind, ExprType, Var};
 use crate::parse::protobuf as pb;
 use crate::parse::protobuf::node::Node;
@@ -163,7 +163,7 @@ impl<'s> Alteration<'s> {
             let message = format!("default for column \"{}\" cannot be cast automatically to type {shown}", old.name);
             PgError::new(SqlState::DATATYPE_MISMATCH, message)
         })?;
-        Ok(Some(expression_text(ctx, &coerced, &self.before)))
+        Ok(Some(expression_text(&coerced, &self.before, ctx.snapshot())))
     }
 
     /// The checks that mention the columns, from their text as it was understood.
@@ -178,7 +178,7 @@ impl<'s> Alteration<'s> {
             let understood = self.restated(ctx, expression, ExpressionUse::Check)?;
             let usage = ExpressionUse::Check;
             let analyzed = analyze_expression_text(&understood, Some(&shape), usage, ctx.snapshot(), ctx.session)?;
-            *expression = expression_text(ctx, &analyzed.expr, &shape);
+            *expression = expression_text(&analyzed.expr, &shape, ctx.snapshot());
         }
         self.table.constraints = constraints;
         self.recheck(ctx, &self.retyped.clone())
@@ -187,7 +187,7 @@ impl<'s> Alteration<'s> {
     /// A stored expression of the old table as it is understood with the old types.
     fn restated(&self, ctx: &DdlContext<'_>, text: &str, usage: ExpressionUse<'_>) -> Result<String> {
         let analyzed = analyze_expression_text(text, Some(&self.before), usage, ctx.snapshot(), ctx.session)?;
-        Ok(expression_text(ctx, &analyzed.expr, &self.before))
+        Ok(expression_text(&analyzed.expr, &self.before, ctx.snapshot()))
     }
 
     /// The indexes that mention the columns, with their expressions and predicates as they are understood.
@@ -237,7 +237,7 @@ impl<'s> Alteration<'s> {
                     Some(text) => {
                         let usage = ExpressionUse::IndexExpression;
                         let analyzed = analyze_expression_text(text, Some(&shape), usage, ctx.snapshot(), ctx.session)?;
-                        *text = expression_text(ctx, &analyzed.expr, &shape);
+                        *text = expression_text(&analyzed.expr, &shape, ctx.snapshot());
                         (analyzed.expr.ty.oid, analyzed.expr.ty.collation)
                     }
                 };
@@ -249,7 +249,7 @@ impl<'s> Alteration<'s> {
             if let Some(text) = &mut index.predicate {
                 let usage = ExpressionUse::IndexPredicate;
                 let analyzed = analyze_expression_text(text, Some(&shape), usage, ctx.snapshot(), ctx.session)?;
-                *text = expression_text(ctx, &analyzed.expr, &shape);
+                *text = expression_text(&analyzed.expr, &shape, ctx.snapshot());
             }
             if let Some(known) = self.indexes.iter_mut().find(|known| known.oid == index.oid) {
                 // Entries of an index on other than the plain column may have become others.

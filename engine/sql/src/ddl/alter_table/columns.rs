@@ -179,19 +179,18 @@ impl<'s> Alteration<'s> {
         }
         // Everybody who reads an old row reads what the expression is now.
         let bare = Arc::new(Table { columns: Vec::new(), ..self.table.clone() });
-        let mut evaluated = RowExpressions::new(ctx, &bare, &[expr.clone()])?;
+        let mut evaluated = RowExpressions::new(ctx, &bare, &[expr])?;
         let rows = vec![(bytes::Bytes::new(), Vec::new())];
         let value = evaluated.values(&rows).await?.into_iter().flatten().next().unwrap_or(Datum::Null);
         if value.is_null() {
             return Ok(());
         }
+        self.constants.push((column.attnum, Expr { kind: ExprKind::Const(value.clone()), ty, location: None }));
         let mut missing = Vec::new();
         match helios_types::io::send(column.type_oid, &value, &mut missing) {
             Ok(()) => self.table.columns.last_mut().expect("one was pushed").missing = Some(missing),
-            Err(_) => {
-                self.changes.from_old.push((column.attnum, expr));
-                self.rewrite = true;
-            }
+            // A value that cannot be kept in the catalog goes into the rows.
+            Err(_) => self.rewrite = true,
         }
         Ok(())
     }

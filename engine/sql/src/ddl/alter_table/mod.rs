@@ -36,10 +36,8 @@ pub(super) use constraints::remove_constraint;
 
 use std::sync::Arc;
 
-use helios_catalog::facts::PG_CATALOG;
 use helios_catalog::model::{Column, Index, Relation, Table};
 use helios_txn::TableLockMode;
-use helios_types::io::Style;
 use helios_types::{Oid, PgError, Result, SqlState};
 
 use self::rewrite::{indexes_of, rewrite};
@@ -51,7 +49,6 @@ use super::locks::{not_supported_for, relation_of};
 use super::rows::{Changes, Check, Demands};
 use super::sequence::range;
 use super::unsupported::object_name;
-use crate::deparse::Deparser;
 use crate::expr::Expr;
 use crate::parse::protobuf::node::Node;
 use crate::parse::protobuf::{self as pb, AlterTableType, ObjectType};
@@ -68,6 +65,8 @@ struct Alteration<'s> {
     fresh: Vec<Oid>,
     /// What becomes of the rows' columns, when the rows are copied.
     changes: Changes,
+    /// Values of added columns that are the same in all rows: they are in the catalog unless the rows are copied.
+    constants: Vec<(i16, Expr)>,
     /// What the rows must meet.
     demands: Demands,
     /// Whether the rows must be copied.
@@ -176,6 +175,7 @@ impl<'s> Alteration<'s> {
             before,
             fresh: Vec::new(),
             changes: Changes::default(),
+            constants: Vec::new(),
             demands: Demands::default(),
             rewrite: false,
             retyped: Vec::new(),
@@ -247,6 +247,7 @@ impl<'s> Alteration<'s> {
     /// Stores the table's new form, and brings its rows into it.
     async fn finish(&mut self, ctx: &mut DdlContext<'_>) -> Result<()> {
         if self.rewrite {
+            self.changes.from_old.append(&mut self.constants);
             for column in self.table.columns.iter().filter(|column| column.not_null && !column.dropped) {
                 if !self.demands.not_null.contains(&column.attnum) {
                     self.demands.not_null.push(column.attnum);
@@ -315,11 +316,6 @@ pub(super) fn missing_column(table: &Table, name: &str) -> PgError {
 /// A table of the catalog, which is locked.
 fn locked_table(ctx: &DdlContext<'_>, oid: Oid) -> Result<Arc<Table>> {
     ctx.snapshot().table(oid).cloned().ok_or_else(|| PgError::internal("a locked table is gone"))
-}
-
-/// An analyzed expression as text to be stored.
-pub(super) fn expression_text(ctx: &DdlContext<'_>, expr: &Expr, table: &Arc<Table>) -> String {
-    Deparser::new(ctx.snapshot(), &[PG_CATALOG], &Style::default()).table_expression(expr, Some(table))
 }
 
 /// `ALTER action ADD COLUMN cannot be performed on relation "v"` (`ATSimplePermissions`).

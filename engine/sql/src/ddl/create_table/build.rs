@@ -110,7 +110,8 @@ pub(in crate::ddl) async fn new_column(
         not_null: false,
         default: None,
         identity: spec.identity.map(|(kind, _)| kind),
-        generated: None,
+        // That it is one matters to the expressions of others before its own is known.
+        generated: spec.generated.map(|_| String::new()),
         sequence: None,
         missing: None,
         dropped: false,

@@ -352,6 +352,7 @@ fn lookup<'a>(context: &AnalyzeContext<'a>) -> Lookup<'a> {
     Lookup { catalog: context.catalog, search_path: context.search_path }
 }
 
+/// Names of columns that every table has.
 pub(in crate::ddl) const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "cmax", "xmax", "cmin", "xmin", "ctid"];
 
 fn check_column(spec: &ColumnSpec<'_>, type_name: &pb::TypeName, context: &AnalyzeContext<'_>) -> Result<()> {
