@@ -198,20 +198,15 @@ impl Planner<'_> {
 
     /// A stored expression over the columns of a table, as an expression over `row`.
     fn stored(&self, table: &Arc<Table>, text: &str, row: &[Expr]) -> Result<Expr> {
-        let mut expr = self.catalog.table_expression(table, text)?;
-        for_each_expr_mut(&mut expr, &mut |part| {
-            if let ExprKind::Var(var) = part.kind {
-                *part = row[var.column as usize].clone();
-            }
-        });
-        Ok(expr)
+        Ok(over_row(self.catalog.table_expression(table, text)?, row))
     }
 
     fn generated(&self, table: &Arc<Table>, row: &[Expr]) -> Result<Vec<(i16, Scalar)>> {
         let mut found = Vec::new();
         for column in table.live_columns() {
             if let Some(text) = &column.generated {
-                found.push((column.attnum, Scalar::new(self.stored(table, text, row)?, row)?));
+                let expr = self.catalog.generation_expression(table, column, text)?;
+                found.push((column.attnum, Scalar::new(over_row(expr, row), row)?));
             }
         }
         Ok(found)
@@ -258,4 +253,14 @@ impl Planner<'_> {
         }
         Ok(found)
     }
+}
+
+/// An expression over the columns of a table, as one over `row`.
+fn over_row(mut expr: Expr, row: &[Expr]) -> Expr {
+    for_each_expr_mut(&mut expr, &mut |part| {
+        if let ExprKind::Var(var) = part.kind {
+            *part = row[var.column as usize].clone();
+        }
+    });
+    expr
 }
