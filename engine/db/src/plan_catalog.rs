@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use helios_catalog::CatalogSnapshot;
-use helios_catalog::model::{Index, Table};
+use helios_catalog::model::{Column, Index, Table};
 use helios_sql::analyze::{ExpressionUse, analyze_expression_text};
 use helios_sql::expr::Expr;
 use helios_sql::plan::PlanCatalog;
@@ -42,6 +42,11 @@ impl PlanCatalog for SnapshotCatalog<'_> {
     fn table_expression(&self, table: &Arc<Table>, text: &str) -> Result<Expr> {
         // It was checked when it was made; as an index expression nothing is added to it.
         let usage = ExpressionUse::AlterColumn;
+        Ok(analyze_expression_text(text, Some(table), usage, self.catalog, self.session)?.expr)
+    }
+
+    fn generation_expression(&self, table: &Arc<Table>, column: &Column, text: &str) -> Result<Expr> {
+        let usage = ExpressionUse::Generated(column);
         Ok(analyze_expression_text(text, Some(table), usage, self.catalog, self.session)?.expr)
     }
 

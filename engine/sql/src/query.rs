@@ -44,6 +44,8 @@ pub struct Query {
     pub on_conflict: Option<OnConflict>,
     /// RETURNING; empty when absent.
     pub returning: Vec<TargetEntry>,
+    /// The entries that stand for the rows before and after in RETURNING.
+    pub returning_rows: ReturningRows,
     /// GROUP BY, by target entry.
     pub group_by: Vec<SortClause>,
     /// GROUPING SETS, ROLLUP, CUBE expanded: sets of indexes into `group_by`; empty for a plain GROUP BY.
@@ -72,6 +74,16 @@ pub struct Query {
     pub set_operation: Option<SetOperation>,
     /// Relations, types and functions that the analysis looked at.
     pub dependencies: Vec<Oid>,
+}
+
+/// RETURNING's `old` and `new`: entries of the range table, which nothing else refers to. `None` when something else goes
+/// by the name, or there is no RETURNING.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReturningRows {
+    /// The row before; NULLs for INSERT.
+    pub old: Option<usize>,
+    /// The row after; NULLs for DELETE.
+    pub new: Option<usize>,
 }
 
 /// One source of columns.
@@ -143,7 +155,8 @@ pub enum RteKind {
         /// Whether the reference is from inside the query itself (WITH RECURSIVE).
         self_reference: bool,
     },
-    /// The proposed row of ON CONFLICT DO UPDATE (`excluded`); its columns are the target table's.
+    /// The proposed row of ON CONFLICT DO UPDATE (`excluded`), or RETURNING's `old` or `new`; its columns are the target
+    /// table's.
     Excluded,
     /// The result of nothing: a single row without columns.
     Result,

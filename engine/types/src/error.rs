@@ -183,6 +183,13 @@ impl PgError {
         self
     }
 
+    /// The same error about no place in the statement's text.
+    #[must_use]
+    pub fn without_position(mut self) -> PgError {
+        self.0.position = None;
+        self
+    }
+
     text_fields! {
         detail / with_detail: "detail",
         hint / with_hint: "hint",

@@ -12,6 +12,7 @@ mod sequences;
 use std::sync::Arc;
 
 use helios_catalog::CatalogSnapshot;
+use helios_catalog::model::Sequence;
 use helios_catalog::resolve::Lookup;
 use helios_env::sync::Mutex;
 use helios_sql::execute::context::Doors;
@@ -34,6 +35,8 @@ pub(crate) struct StatementDoors {
     pub(crate) transaction: Arc<Transaction>,
     pub(crate) read_only: bool,
     pub(crate) sequences: Arc<SequenceMemory>,
+    /// Sequences that the statement itself has created, which the catalog does not have yet.
+    pub(crate) created: Mutex<Vec<Arc<Sequence>>>,
     pub(crate) settings: Mutex<SettingsDoor>,
 }
 

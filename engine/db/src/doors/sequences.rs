@@ -1,5 +1,7 @@
 //! `nextval` and its kin.
 
+use std::sync::Arc;
+
 use helios_catalog::model::Sequence;
 use helios_env::BoxFuture;
 use helios_env::hash::HashMap;
@@ -40,9 +42,12 @@ pub(crate) fn limits(sequence: &Sequence) -> SequenceLimits {
 }
 
 impl StatementDoors {
-    fn sequence(&self, oid: Oid) -> Result<&Sequence> {
+    fn sequence(&self, oid: Oid) -> Result<Arc<Sequence>> {
         if let Some(sequence) = self.catalog.sequence(oid) {
-            return Ok(sequence);
+            return Ok(sequence.clone());
+        }
+        if let Some(sequence) = self.created.lock().iter().find(|sequence| sequence.oid == oid) {
+            return Ok(sequence.clone());
         }
         Err(match self.catalog.relation(oid) {
             Some(other) => {
@@ -58,7 +63,7 @@ impl StatementDoors {
         if self.read_only {
             return Err(crate::session::read_only("nextval()"));
         }
-        let value = self.database.transactions().sequences().next(&limits(sequence), &sequence.name)?;
+        let value = self.database.transactions().sequences().next(&limits(&sequence), &sequence.name)?;
         let mut memory = self.sequences.0.lock();
         memory.values.insert(oid, value);
         memory.last = Some(oid);
@@ -79,7 +84,7 @@ impl StatementDoors {
                 ),
             ));
         }
-        self.database.transactions().sequences().set(&limits(sequence), value, is_called);
+        self.database.transactions().sequences().set(&limits(&sequence), value, is_called);
         if is_called {
             self.sequences.0.lock().values.insert(oid, value);
         }
@@ -117,5 +122,9 @@ impl Sequences for StatementDoors {
 
     fn set(&self, sequence: Oid, value: i64, is_called: bool) -> BoxFuture<'_, Result<i64>> {
         Box::pin(std::future::ready(self.set_value(sequence, value, is_called)))
+    }
+
+    fn admit(&self, sequence: Arc<Sequence>) {
+        self.created.lock().push(sequence);
     }
 }

@@ -443,6 +443,7 @@ impl Session {
             transaction,
             read_only,
             sequences: self.sequences.clone(),
+            created: Mutex::default(),
             settings: Mutex::new(SettingsDoor { settings: self.settings.clone(), changes: Vec::new() }),
         }))
     }

@@ -177,8 +177,13 @@ fn ddl_name(node: &Node) -> &'static str {
         Node::CreateRoleStmt(_) => "CREATE ROLE",
         Node::AlterRoleStmt(_) => "ALTER ROLE",
         Node::DropRoleStmt(_) => "DROP ROLE",
-        Node::AlterTableStmt(_) => "ALTER TABLE",
-        Node::RenameStmt(_) => "ALTER TABLE",
+        Node::AlterTableStmt(alter) => altered(alter.objtype()),
+        Node::RenameStmt(rename) => match rename.rename_type() {
+            pb::ObjectType::ObjectColumn => altered(rename.relation_type()),
+            kind => altered(kind),
+        },
+        Node::AlterObjectSchemaStmt(alter) => altered(alter.object_type()),
+        Node::AlterOwnerStmt(alter) => altered(alter.object_type()),
         Node::TruncateStmt(_) => "TRUNCATE TABLE",
         Node::CommentStmt(_) => "COMMENT",
         Node::DropStmt(drop) => match drop.remove_type() {
@@ -189,6 +194,17 @@ fn ddl_name(node: &Node) -> &'static str {
             _ => "DROP TABLE",
         },
         _ => "DDL",
+    }
+}
+
+/// The command tag of ALTER.
+fn altered(kind: pb::ObjectType) -> &'static str {
+    match kind {
+        pb::ObjectType::ObjectIndex => "ALTER INDEX",
+        pb::ObjectType::ObjectSequence => "ALTER SEQUENCE",
+        pb::ObjectType::ObjectView => "ALTER VIEW",
+        pb::ObjectType::ObjectSchema => "ALTER SCHEMA",
+        _ => "ALTER TABLE",
     }
 }
 

@@ -35,11 +35,11 @@ impl Analyzer<'_> {
             }
         };
         let Some((item, levels_up)) = self.find_name(schema, relation, location)? else {
-            self.refuse_old_and_new(schema, relation, location)?;
             return Err(self.missing_relation(schema, relation, location));
         };
         let item = item.clone();
         if matches!(inner(last)?, Node::AStar(_)) {
+            self.refuse_old_and_new(&item, levels_up, location)?;
             return Ok(self.whole_row(&item, levels_up, location));
         }
         let name = string_of(last)?;
@@ -55,16 +55,18 @@ impl Analyzer<'_> {
         }
         if let Some((item, levels_up)) = self.find_name(None, name, location)? {
             let item = item.clone();
+            self.refuse_old_and_new(&item, levels_up, location)?;
             return Ok(self.whole_row(&item, levels_up, location));
         }
-        self.refuse_old_and_new(None, name, location)?;
         Err(self.missing_column(None, name, location))
     }
 
-    /// RETURNING's `old` and `new`.
-    fn refuse_old_and_new(&self, schema: Option<&str>, name: &str, location: i32) -> Result<()> {
-        if schema.is_none() && matches!(name, "old" | "new") && self.current().context == ExprContext::Returning {
-            return Err(PgError::unsupported("RETURNING of OLD and NEW").at(at(location)));
+    /// RETURNING's `old` and `new` as one value each, which are NULL where there is no such row.
+    fn refuse_old_and_new(&self, item: &NamespaceItem, levels_up: u32, location: i32) -> Result<()> {
+        let level = &self.levels[self.levels.len() - 1 - levels_up as usize];
+        let is_row = matches!(level.range_table[item.rte].kind, RteKind::Excluded);
+        if is_row && level.context == ExprContext::Returning {
+            return Err(PgError::unsupported("RETURNING of OLD or NEW as one value").at(at(location)));
         }
         Ok(())
     }

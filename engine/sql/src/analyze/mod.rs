@@ -75,13 +75,15 @@ use helios_types::{Oid, PgError, Result, SqlState};
 pub use coerce::CoercionContext;
 pub use context::ExprContext;
 pub use params::ParamTypes;
-pub use stored::{ExpressionUse, StoredExpression, analyze_expression, analyze_expression_text, coerce_to_target_type};
+pub use stored::{
+    ExpressionUse, StoredExpression, analyze_expression, analyze_expression_text, analyze_view, coerce_to_target_type,
+};
 pub use target_list::figure_index_column_name;
 pub use type_name::{transform_collation, transform_type_name};
 pub use volatility::volatility;
 pub use walk::{
-    Descend, children, children_mut, for_each_expr, for_each_expr_mut, for_each_query_expr_mut, own_expressions,
-    own_expressions_mut, shift_query_levels, walk, walk_query,
+    Descend, children, children_mut, for_each_expr, for_each_expr_mut, for_each_query_expr_mut, for_each_query_mut,
+    own_expressions, own_expressions_mut, shift_query_levels, walk, walk_query,
 };
 
 use crate::parse::protobuf as pb;

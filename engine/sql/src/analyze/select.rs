@@ -10,7 +10,7 @@ use super::walk::contains_level_var;
 use super::{Analyzer, at, inner};
 use crate::expr::{Expr, ExprKind, ExprType};
 use crate::parse::protobuf::{self as pb, node::Node};
-use crate::query::{Command, FromItem, Query};
+use crate::query::{Command, FromItem, Query, ReturningRows};
 
 /// What becomes of output columns whose type is unknown.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub(super) fn blank_query(command: Command) -> Query {
         result_relation: None,
         on_conflict: None,
         returning: Vec::new(),
+        returning_rows: ReturningRows::default(),
         group_by: Vec::new(),
         grouping_sets: Vec::new(),
         having: None,

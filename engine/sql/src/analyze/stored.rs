@@ -91,6 +91,16 @@ pub fn analyze_expression_text(
     Ok(StoredExpression { expr, dependencies: dependencies.into_iter().collect() })
 }
 
+/// A view's query as it is understood: what its text is made of again when what it names gets another name.
+///
+/// # Errors
+///
+/// Only when an object that the text names is gone.
+pub fn analyze_view(view: &View, catalog: &CatalogSnapshot, session: &SessionContext) -> Result<Query> {
+    let context = stored_context(catalog, session);
+    Analyzer::new(&context, ParamTypes::none()).expand_view(view)
+}
+
 pub(super) fn analyze_stored_text(
     text: &str,
     table: Option<&Arc<Table>>,
@@ -110,7 +120,7 @@ pub(super) fn analyze_stored_text(
     let value = value.ok_or_else(|| PgError::internal(format!("the stored expression {text:?}")))?;
     let context = stored_context(catalog, session);
     let mut analyzer = Analyzer::new(&context, ParamTypes::none());
-    let mut expr = analyzer.table_expression(inner(value)?, table, usage).map_err(without_position)?;
+    let mut expr = analyzer.table_expression(inner(value)?, table, usage).map_err(PgError::without_position)?;
     // Places in another text mean nothing to the statement at hand.
     for_each_expr_mut(&mut expr, &mut |part| part.location = None);
     Ok((expr, analyzer.dependencies))
@@ -145,18 +155,6 @@ fn stored_context<'a>(catalog: &'a CatalogSnapshot, session: &'a SessionContext)
     AnalyzeContext { catalog, search_path: STORED_PATH, session, params: ParamTypes::none(), source: "" }
 }
 
-/// The error as one about no place in the statement's text.
-fn without_position(refusal: PgError) -> PgError {
-    let mut plain = error(refusal.code(), refusal.message().to_owned());
-    if let Some(detail) = refusal.detail() {
-        plain = plain.with_detail(detail);
-    }
-    if let Some(hint) = refusal.hint() {
-        plain = plain.with_hint(hint);
-    }
-    plain
-}
-
 impl Analyzer<'_> {
     /// A view's query, its names looked up as they were written down.
     pub(super) fn expand_view(&mut self, view: &View) -> Result<Query> {
@@ -174,7 +172,7 @@ impl Analyzer<'_> {
         analyzer.views.push(view.oid);
         let query =
             crate::parse::on_grown_stack(|| analyzer.in_new_level(|a| a.select_statement(select, Unknowns::Text)));
-        let mut query = query.map_err(without_position)?;
+        let mut query = query.map_err(PgError::without_position)?;
         self.dependencies.extend(analyzer.dependencies);
         forget_places(&mut query);
         Ok(query)

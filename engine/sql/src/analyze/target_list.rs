@@ -110,12 +110,6 @@ impl Analyzer<'_> {
         };
         match self.find_name(schema, relation, location)? {
             Some((item, levels_up)) => Ok(item_columns(item, levels_up, location)),
-            None if schema.is_none()
-                && matches!(relation, "old" | "new")
-                && self.current().context == ExprContext::Returning =>
-            {
-                Err(PgError::unsupported("RETURNING of OLD and NEW").at(at(location)))
-            }
             None => Err(self.missing_relation(schema, relation, location)),
         }
     }

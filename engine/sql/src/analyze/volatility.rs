@@ -6,6 +6,11 @@ use helios_types::Oid;
 use super::walk::for_each_expr;
 use crate::expr::{Expr, ExprKind};
 
+/// `textanycat`.
+const TEXT_ANY_CAT: Oid = Oid(2003);
+/// `anytextcat`.
+const ANY_TEXT_CAT: Oid = Oid(2004);
+
 /// The most volatile function in an expression. Subqueries count as volatile: what they read can change.
 pub fn volatility(expr: &Expr) -> Volatility {
     let mut most = Volatility::Immutable;
@@ -15,6 +20,11 @@ pub fn volatility(expr: &Expr) -> Volatility {
 
 fn own_volatility(part: &Expr) -> Volatility {
     match &part.kind {
+        // SQL functions that PostgreSQL inlines: what is left is the cast to text.
+        ExprKind::Func(call) if matches!(call.function, TEXT_ANY_CAT | ANY_TEXT_CAT) => {
+            let outputs = call.args.iter().filter_map(|arg| facts::types().by_oid(arg.ty.oid));
+            outputs.map(|row| function_volatility(row.output)).max().unwrap_or(Volatility::Stable)
+        }
         ExprKind::Func(call) | ExprKind::SetReturning(call) => function_volatility(call.function),
         ExprKind::DistinctFrom { func, .. } | ExprKind::NullIf(func) | ExprKind::ScalarArrayOp { func, .. } => {
             function_volatility(func.function)

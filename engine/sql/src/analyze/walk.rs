@@ -322,6 +322,41 @@ fn for_each_deep_mut(expr: &mut Expr, change: &mut dyn FnMut(&mut Expr)) {
     });
 }
 
+/// Calls `change` with a query and with every one inside it, inner ones first.
+pub fn for_each_query_mut(query: &mut Query, change: &mut dyn FnMut(&mut Query)) {
+    on_grown_stack(|| {
+        for cte in &mut query.ctes {
+            for_each_query_mut(Arc::make_mut(&mut cte.query), change);
+        }
+        let in_expression = |expr: &mut Expr, change: &mut dyn FnMut(&mut Query)| {
+            for_each_expr_mut(expr, &mut |part| {
+                if let ExprKind::SubLink(link) = &mut part.kind {
+                    for_each_query_mut(Arc::make_mut(&mut link.query), change);
+                }
+            });
+        };
+        for entry in &mut query.range_table {
+            match &mut entry.kind {
+                RteKind::Subquery(subquery) => for_each_query_mut(Arc::make_mut(subquery), change),
+                RteKind::Functions { functions, .. } => {
+                    for arg in functions.iter_mut().flat_map(|function| &mut function.call.args) {
+                        in_expression(arg, change);
+                    }
+                }
+                RteKind::Values(rows) => rows.iter_mut().flatten().for_each(|value| in_expression(value, change)),
+                RteKind::Join { .. }
+                | RteKind::Relation { .. }
+                | RteKind::System { .. }
+                | RteKind::Cte { .. }
+                | RteKind::Excluded
+                | RteKind::Result => {}
+            }
+        }
+        own_expressions_mut(query, &mut |expr| in_expression(expr, change));
+        change(query);
+    });
+}
+
 /// Lets a query stand `deeper` levels further down: what in it refers to levels above it counts that many more.
 pub fn shift_query_levels(query: &mut Query, deeper: u32) {
     shift_query(query, deeper, 0);

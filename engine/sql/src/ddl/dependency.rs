@@ -64,11 +64,12 @@ impl Address {
 
     /// Whether the other one is this, or a part of it that goes with it without more.
     fn covers(self, other: Address) -> bool {
-        match (self, other) {
-            _ if self == other => true,
-            (Address::Relation(table), Address::Column(of, _) | Address::Default(of, _)) => table == of,
-            _ => false,
-        }
+        self == other
+            || match (self, other) {
+                (Address::Relation(table), Address::Column(of, _) | Address::Default(of, _)) => table == of,
+                (Address::Column(table, attnum), Address::Default(of, of_attnum)) => (table, attnum) == (of, of_attnum),
+                _ => false,
+            }
     }
 }
 

@@ -23,6 +23,9 @@
 //! | [`view`], [`schema`] | CREATE VIEW, CREATE SCHEMA |
 //! | [`role`], [`comment`] | roles, COMMENT ON |
 //! | [`sequence`] | CREATE SEQUENCE, ALTER SEQUENCE |
+//! | [`alter_table`] | ALTER TABLE |
+//! | [`rename`], [`restate`] | ALTER ... RENAME, and what it does to texts that mention the name |
+//! | [`owner`] | ALTER ... OWNER TO, ALTER ... SET SCHEMA |
 //! | [`drop`], [`dependency`] | DROP of relations and schemas, with what depends on them |
 //! | [`truncate`] | TRUNCATE |
 //! | [`rows`] | rows that are there, copied, checked, indexed |
@@ -40,7 +43,10 @@ mod ids;
 mod locks;
 mod names;
 mod options;
+mod owner;
 mod reindex;
+mod rename;
+mod restate;
 mod role;
 mod rows;
 mod schema;
@@ -90,6 +96,10 @@ fn is_supported(node: &Node) -> bool {
             | Node::TruncateStmt(_)
             | Node::CreateSeqStmt(_)
             | Node::AlterSeqStmt(_)
+            | Node::AlterTableStmt(_)
+            | Node::RenameStmt(_)
+            | Node::AlterObjectSchemaStmt(_)
+            | Node::AlterOwnerStmt(_)
     )
 }
 
@@ -153,6 +163,10 @@ pub async fn execute(node: &Node, ctx: &mut DdlContext<'_>) -> Result<String> {
             sequence::alter(statement, ctx).await?;
             "ALTER SEQUENCE"
         }
+        Node::AlterTableStmt(statement) => return alter_table::alter(statement, ctx).await,
+        Node::RenameStmt(statement) => return rename::rename(statement, ctx).await,
+        Node::AlterObjectSchemaStmt(statement) => return owner::set_schema(statement, ctx).await,
+        Node::AlterOwnerStmt(statement) => return owner::alter_owner(statement, ctx).await,
         other => {
             return Err(match unsupported::statement_name(other) {
                 Some(name) => PgError::unsupported(name),

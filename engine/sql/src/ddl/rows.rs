@@ -223,6 +223,8 @@ impl DdlContext<'_> {
             for ((_, values), computed) in rows.iter_mut().zip(computed) {
                 values.resize(new.table.columns.len(), Datum::Null);
                 assign(values, &changes.from_old, computed);
+                // What they were may be of another type.
+                assign(values, &changes.generated, vec![Datum::Null; changes.generated.len()]);
             }
             let computed = generated.values(&rows).await?;
             for ((_, values), computed) in rows.iter_mut().zip(computed) {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use helios_catalog::model::Sequence;
 use helios_env::BoxFuture;
 use helios_env::sync::{AtomicU64, Mutex};
 use helios_types::{Datum, Oid, Result};
@@ -29,6 +30,10 @@ pub trait Sequences: Send + Sync {
     fn last(&self) -> Result<i64>;
     /// `setval`.
     fn set(&self, sequence: Oid, value: i64, is_called: bool) -> BoxFuture<'_, Result<i64>>;
+    /// Makes a sequence known that this very statement has created.
+    fn admit(&self, sequence: Arc<Sequence>) {
+        drop(sequence);
+    }
 }
 
 /// Functions that look things up in the catalog, or do something to the session, by `prosrc`.

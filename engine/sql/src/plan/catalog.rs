@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use helios_catalog::facts::{self, Proc, strategy};
-use helios_catalog::model::{Index, Table};
+use helios_catalog::model::{Column, Index, Table};
 use helios_env::hash::HashSet;
 use helios_env::sync::OnceLock;
 use helios_types::{Oid, PgError, Result};
@@ -23,6 +23,9 @@ pub trait PlanCatalog: Send + Sync {
     /// A stored expression over a table's columns (CHECK, index expression or predicate): its columns are
     /// [`crate::expr::Var`]s of range table entry 0.
     fn table_expression(&self, table: &Arc<Table>, text: &str) -> Result<Expr>;
+    /// The expression that generates a column, of the column's type; its columns as in
+    /// [`PlanCatalog::table_expression`].
+    fn generation_expression(&self, table: &Arc<Table>, column: &Column, text: &str) -> Result<Expr>;
     /// About how many rows a table has; `None` when nobody knows.
     fn row_estimate(&self, table: &Table) -> Option<f64>;
 }

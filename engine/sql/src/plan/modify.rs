@@ -58,8 +58,13 @@ pub struct ModifyTable {
     pub checks: Vec<CheckPlan>,
     /// What is done.
     pub action: ModifyAction,
-    /// RETURNING, over the new row (the old one for DELETE), then the input's columns; empty when absent.
+    /// RETURNING, over the new row (the old one for DELETE), then the input's columns, then the rows before and after,
+    /// if it mentions them; empty when absent.
     pub returning: Vec<Scalar>,
+    /// Whether RETURNING mentions the row before.
+    pub returning_old: bool,
+    /// Whether RETURNING mentions the row after.
+    pub returning_new: bool,
 }
 
 /// What is done.

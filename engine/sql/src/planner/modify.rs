@@ -11,7 +11,7 @@ use helios_types::{PgError, Result, oid};
 use super::Planner;
 use super::access::row_key;
 use super::cost::CPU_TUPLE;
-use super::from::{Tree, vars_of};
+use super::from::{FromWhere, Tree, vars_of};
 use super::node::{position, scalars};
 use super::scope::Scope;
 use crate::analyze::for_each_expr_mut;
@@ -40,7 +40,9 @@ impl Planner<'_> {
             Command::Select => return Err(PgError::internal("a SELECT writes no table")),
         };
         let returning = self.resolve_all(query.returning.iter().map(|target| &target.expr), scope)?;
-        let layout: Vec<Expr> = row.iter().cloned().chain(below).collect();
+        let rows = query.returning_rows;
+        let beside = [rows.old, rows.new].into_iter().flatten().flat_map(|rte| scope.entry_columns(rte));
+        let layout: Vec<Expr> = row.iter().cloned().chain(below).chain(beside).collect();
         let indexes = self.index_plans(&table, &row)?;
         let modify = ModifyTable {
             rte,
@@ -48,6 +50,8 @@ impl Planner<'_> {
             checks: if query.command == Command::Delete { Vec::new() } else { self.check_plans(&table, &row)? },
             action,
             returning: scalars(&returning, &layout)?,
+            returning_old: rows.old.is_some(),
+            returning_new: rows.new.is_some(),
             input,
             table,
         };
@@ -126,9 +130,11 @@ impl Planner<'_> {
         table: &Arc<Table>,
         row: &[Expr],
     ) -> Result<(Option<Arc<PlanNode>>, ModifyAction, Vec<Expr>)> {
+        // Subqueries in FROM that dissolve are known before what reads them is resolved.
+        let contents = self.from_where(query, scope)?;
         let targets: Vec<_> = query.target_list.iter().filter(|target| !target.junk).collect();
         let values = self.resolve_all(targets.iter().map(|target| &target.expr), scope)?;
-        let (node, key, columns, recheck) = self.target_rows(query, scope, target, row, &values)?;
+        let (node, key, columns, recheck) = self.target_rows(query, scope, contents, target, row, &values)?;
         let mut set = Vec::with_capacity(values.len());
         for (target, value) in targets.iter().zip(values) {
             set.push((target.attnum, Scalar::new(value, &node.output)?));
@@ -145,7 +151,8 @@ impl Planner<'_> {
         target: usize,
         row: &[Expr],
     ) -> Result<(Option<Arc<PlanNode>>, ModifyAction, Vec<Expr>)> {
-        let (node, key, columns, recheck) = self.target_rows(query, scope, target, row, &[])?;
+        let contents = self.from_where(query, scope)?;
+        let (node, key, columns, recheck) = self.target_rows(query, scope, contents, target, row, &[])?;
         let below = node.output.clone();
         Ok((Some(node), ModifyAction::Delete { key, columns, recheck }, below))
     }
@@ -156,11 +163,11 @@ impl Planner<'_> {
         &mut self,
         query: &Query,
         scope: &Rc<Scope>,
+        mut contents: FromWhere,
         target: usize,
         row: &[Expr],
         values: &[Expr],
     ) -> Result<(Arc<PlanNode>, usize, Vec<(usize, i16)>, Vec<Scalar>)> {
-        let mut contents = self.from_where(query, scope)?;
         let rte = scope.base + target;
         let listed = query.from.iter().any(|item| matches!(item, FromItem::Rte(at) if *at == target));
         if !listed {
@@ -191,20 +198,15 @@ impl Planner<'_> {
 
     /// A stored expression over the columns of a table, as an expression over `row`.
     fn stored(&self, table: &Arc<Table>, text: &str, row: &[Expr]) -> Result<Expr> {
-        let mut expr = self.catalog.table_expression(table, text)?;
-        for_each_expr_mut(&mut expr, &mut |part| {
-            if let ExprKind::Var(var) = part.kind {
-                *part = row[var.column as usize].clone();
-            }
-        });
-        Ok(expr)
+        Ok(over_row(self.catalog.table_expression(table, text)?, row))
     }
 
     fn generated(&self, table: &Arc<Table>, row: &[Expr]) -> Result<Vec<(i16, Scalar)>> {
         let mut found = Vec::new();
         for column in table.live_columns() {
             if let Some(text) = &column.generated {
-                found.push((column.attnum, Scalar::new(self.stored(table, text, row)?, row)?));
+                let expr = self.catalog.generation_expression(table, column, text)?;
+                found.push((column.attnum, Scalar::new(over_row(expr, row), row)?));
             }
         }
         Ok(found)
@@ -251,4 +253,14 @@ impl Planner<'_> {
         }
         Ok(found)
     }
+}
+
+/// An expression over the columns of a table, as one over `row`.
+fn over_row(mut expr: Expr, row: &[Expr]) -> Expr {
+    for_each_expr_mut(&mut expr, &mut |part| {
+        if let ExprKind::Var(var) = part.kind {
+            *part = row[var.column as usize].clone();
+        }
+    });
+    expr
 }

@@ -18,7 +18,7 @@ use crate::ddl::{DdlContext, next_layout, next_oid, next_oid_pair, next_storage}
 use crate::table::physical_of;
 
 /// Most columns that a table can have (`MaxHeapAttributeNumber`).
-const COLUMNS_MAX: usize = 1600;
+pub(in crate::ddl) const COLUMNS_MAX: usize = 1600;
 /// Most columns that a key can have (`INDEX_MAX_KEYS`).
 pub(in crate::ddl) const KEYS_MAX: usize = 32;
 
@@ -110,7 +110,8 @@ pub(in crate::ddl) async fn new_column(
         not_null: false,
         default: None,
         identity: spec.identity.map(|(kind, _)| kind),
-        generated: None,
+        // That it is one matters to the expressions of others before its own is known.
+        generated: spec.generated.map(|_| String::new()),
         sequence: None,
         missing: None,
         dropped: false,

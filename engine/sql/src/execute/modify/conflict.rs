@@ -16,13 +16,14 @@ use crate::plan::{ConflictPlan, ConflictUpdate, ModifyAction};
 use crate::table::InsertOutcome;
 
 impl Writer {
-    /// Inserts a row, or does what ON CONFLICT says; the row that was written, if one was.
+    /// Inserts a row, or does what ON CONFLICT says; the row that was written, if one was, and what it was before, if it
+    /// was there.
     pub(super) async fn insert_or_update(
         &mut self,
         values: &[Datum],
         expressions: &[Option<Vec<Datum>>],
         conflict: &ConflictPlan,
-    ) -> Result<Option<Vec<Datum>>> {
+    ) -> Result<Option<(Vec<Datum>, Option<Vec<Datum>>)>> {
         loop {
             self.context.cancel.check()?;
             let tables = self.tables.clone();
@@ -32,7 +33,7 @@ impl Writer {
             let row_key = match outcome {
                 Ok(InsertOutcome::Inserted { .. }) => {
                     tables.transaction.release(savepoint);
-                    return Ok(Some(values.to_vec()));
+                    return Ok(Some((values.to_vec(), None)));
                 }
                 Ok(InsertOutcome::Conflict { index, key_values, row_key }) => {
                     tables.transaction.rollback_to(savepoint);
@@ -62,7 +63,7 @@ impl Writer {
                 return Ok(None);
             };
             match self.update_existing(values, update, row_key, version).await? {
-                Existing::Updated(stored) => return Ok(Some(stored)),
+                Existing::Updated { stored, before } => return Ok(Some((stored, Some(before)))),
                 Existing::Kept => return Ok(None),
                 Existing::Gone => {}
             }
@@ -142,7 +143,7 @@ impl Writer {
         }
         let target = Target { key, version, values: existing, fresh: None };
         self.replace(&target, &mut values).await?;
-        Ok(Existing::Updated(values))
+        Ok(Existing::Updated { stored: values, before: target.values })
     }
 
     /// The row that SET and WHERE of DO UPDATE see: the existing row, then `excluded`.
@@ -172,7 +173,10 @@ impl Writer {
 
 /// What became of the row that was in the way.
 enum Existing {
-    Updated(Vec<Datum>),
+    Updated {
+        stored: Vec<Datum>,
+        before: Vec<Datum>,
+    },
     /// WHERE did not hold.
     Kept,
     Gone,

@@ -220,12 +220,12 @@ impl Writer {
                         .insert(&tables.transaction, &tables.statement, &tables.row_ids, values, expressions)
                         .await?;
                     self.unique(outcome)?;
-                    returned.add(values, None);
+                    returned.add(values, None, (None, Some(values)));
                     written += 1;
                 }
                 Some(conflict) => {
-                    if let Some(stored) = self.insert_or_update(values, expressions, conflict).await? {
-                        returned.add(&stored, None);
+                    if let Some((stored, before)) = self.insert_or_update(values, expressions, conflict).await? {
+                        returned.add(&stored, None, (before.as_deref(), Some(&stored)));
                         written += 1;
                     }
                 }
@@ -258,13 +258,15 @@ fn is_statement(root: &Arc<PlanNode>, node: &Arc<PlanNode>) -> bool {
     Arc::ptr_eq(root, node) || root.children().iter().any(|child| is_statement(child, node))
 }
 
-/// The rows that RETURNING is computed over: a table row, then the input's columns.
+/// The rows that RETURNING is computed over: a table row, then the input's columns, then the row before and the row after.
 pub(super) struct Returned {
     wanted: bool,
     table: Vec<ColumnBuilder>,
     /// Indexes of live columns.
     live: Vec<usize>,
     input: Option<Vec<ColumnBuilder>>,
+    old: Option<Vec<ColumnBuilder>>,
+    new: Option<Vec<ColumnBuilder>>,
     rows: usize,
 }
 
@@ -277,17 +279,25 @@ impl Returned {
             (ModifyAction::Insert { .. }, _) | (_, None) => None,
             (_, Some(input)) => Some(input.types().into_iter().map(builder).collect()),
         };
+        let row = || live.iter().map(|index| builder(table.columns[*index].type_oid)).collect();
         Returned {
             wanted: !plan.returning.is_empty(),
-            table: live.iter().map(|index| builder(table.columns[*index].type_oid)).collect(),
+            table: row(),
+            old: plan.returning_old.then(row),
+            new: plan.returning_new.then(row),
             live,
             input,
             rows: 0,
         }
     }
 
-    /// A row that was written; its values by attnum - 1, and where it came from.
-    fn add(&mut self, values: &[Datum], input: Option<(&Batch, usize)>) {
+    /// A row that was written; its values by attnum - 1, where it came from, and what it was before and is after.
+    fn add(
+        &mut self,
+        values: &[Datum],
+        input: Option<(&Batch, usize)>,
+        (old, new): (Option<&[Datum]>, Option<&[Datum]>),
+    ) {
         if !self.wanted {
             return;
         }
@@ -297,11 +307,20 @@ impl Returned {
         if let (Some(builders), Some((batch, row))) = (&mut self.input, input) {
             builders.iter_mut().zip(batch.columns()).for_each(|(builder, column)| builder.push_row(column, row));
         }
+        for (builders, row) in [(&mut self.old, old), (&mut self.new, new)] {
+            for (builder, index) in builders.iter_mut().flatten().zip(&self.live) {
+                match row {
+                    Some(row) => builder.push(&row[*index]),
+                    None => builder.push_null(),
+                }
+            }
+        }
         self.rows += 1;
     }
 
     fn finish(self) -> Batch {
-        let columns = self.table.into_iter().chain(self.input.unwrap_or_default());
+        let beside = self.old.unwrap_or_default().into_iter().chain(self.new.unwrap_or_default());
+        let columns = self.table.into_iter().chain(self.input.unwrap_or_default()).chain(beside);
         Batch::new(columns.map(|column| Arc::new(column.finish())).collect(), self.rows)
     }
 }

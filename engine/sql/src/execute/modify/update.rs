@@ -58,8 +58,8 @@ impl Writer {
             }
             self.replace(&target, &mut values).await?;
             match &target.fresh {
-                None => returned.add(&values, Some((batch, row))),
-                Some(fresh) => returned.add(&values, Some((fresh, 0))),
+                None => returned.add(&values, Some((batch, row)), (Some(&target.values), Some(&values))),
+                Some(fresh) => returned.add(&values, Some((fresh, 0)), (Some(&target.values), Some(&values))),
             }
             written += 1;
         }
@@ -87,8 +87,8 @@ impl Writer {
                 &expressions,
             )?;
             match &target.fresh {
-                None => returned.add(&target.values, Some((batch, row))),
-                Some(fresh) => returned.add(&target.values, Some((fresh, 0))),
+                None => returned.add(&target.values, Some((batch, row)), (Some(&target.values), None)),
+                Some(fresh) => returned.add(&target.values, Some((fresh, 0)), (Some(&target.values), None)),
             }
             written += 1;
         }
