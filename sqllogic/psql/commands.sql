@@ -1,6 +1,4 @@
--- What a person types into psql. The answers in commands.out are PostgreSQL 18's, as psql 15 shows them.
-\set ON_ERROR_STOP 0
-\pset linestyle ascii
+-- What a person types into psql. The answers in commands.out are PostgreSQL 18's, as psql 15 shows them: `just psql-record`.
 CREATE TABLE shelves (id int PRIMARY KEY, room text NOT NULL DEFAULT 'hall', width numeric(6,2) CHECK (width > 0));
 CREATE TABLE books (
     id serial PRIMARY KEY,
@@ -35,14 +33,11 @@ CREATE TABLE counted (n bigint GENERATED ALWAYS AS IDENTITY, doubled bigint GENE
 \ds
 \dv
 \dn
-\l
 \du
 \dT
 \df
-\dx
 \dp
 \d+ shelves
-\dt+ attic.*
 \sv cheap
 \df now
 \do ||

@@ -6,17 +6,17 @@ use heliosdb::{ColumnDescription, Database, Format, Reply, Session, SessionOptio
 use std::sync::Arc;
 
 /// A database in memory.
-pub fn database() -> Database {
+pub(crate) fn database() -> Database {
     Database::open(":memory:").expect("a database in memory opens")
 }
 
 /// A session of its superuser.
-pub fn session(database: &Database) -> Session {
+pub(crate) fn session(database: &Database) -> Session {
     database.session(SessionOptions::default()).expect("the superuser may connect")
 }
 
 /// Everything that a script answers, a line each: `WARNING 25P01 ...`, column names, rows (`1|a|NULL`), tags, the error.
-pub fn script(session: &mut Session, sql: &str) -> Vec<String> {
+pub(crate) fn script(session: &mut Session, sql: &str) -> Vec<String> {
     let env = session.database().env().clone();
     env.block_on(async {
         session.query(sql);
@@ -25,7 +25,7 @@ pub fn script(session: &mut Session, sql: &str) -> Vec<String> {
 }
 
 /// COPY FROM STDIN with this data; an error comes with its context.
-pub fn copy(session: &mut Session, sql: &str, data: &str) -> Vec<String> {
+pub(crate) fn copy(session: &mut Session, sql: &str, data: &str) -> Vec<String> {
     let env = session.database().env().clone();
     env.block_on(async {
         session.query(sql);
@@ -55,7 +55,7 @@ pub fn copy(session: &mut Session, sql: &str, data: &str) -> Vec<String> {
 }
 
 /// What [`Session::next`] answers until it is done.
-pub async fn collect(session: &mut Session, columns: Option<Arc<[ColumnDescription]>>) -> Vec<String> {
+pub(crate) async fn collect(session: &mut Session, columns: Option<Arc<[ColumnDescription]>>) -> Vec<String> {
     let mut columns = columns;
     let mut lines = Vec::new();
     loop {
