@@ -68,12 +68,46 @@ impl Config {
         })
     }
 
-    /// Bytes that all running queries may take together.
-    pub(crate) fn query_memory(&self) -> usize {
-        usize::try_from(self.memory_limit_mb << 20).unwrap_or(usize::MAX) / 2
+    /// The memory limit in bytes.
+    fn memory_limit(&self) -> usize {
+        usize::try_from(self.memory_limit_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX)
     }
 
+    /// Bytes that all running queries may take together: half of the limit.
+    pub(crate) fn query_memory(&self) -> usize {
+        self.memory_limit() / 2
+    }
+
+    /// A quarter of the limit is the block cache's; the memtables (one that fills, those that wait for their flush) share
+    /// an eighth, and are no larger than what a flush turns into a few files.
     pub(crate) fn storage_options(&self) -> helios_storage::Options {
-        self.storage.clone().unwrap_or_default()
+        const MEMTABLE_BYTES: std::ops::RangeInclusive<usize> = 1 << 20..=32 << 20;
+        self.storage.clone().unwrap_or_else(|| {
+            let defaults = helios_storage::Options::default();
+            let memtables = 1 + defaults.immutable_memtables_max;
+            let memtable_bytes = self.memory_limit() / 8 / memtables;
+            helios_storage::Options {
+                cache_bytes: self.memory_limit() / 4,
+                memtable_bytes: memtable_bytes.clamp(*MEMTABLE_BYTES.start(), *MEMTABLE_BYTES.end()),
+                ..defaults
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+
+    #[test]
+    fn every_share_of_the_memory_follows_the_limit() {
+        for memory_limit_mb in [64, 1024, 16 << 10] {
+            let config = Config { memory_limit_mb, ..Config::default() };
+            let storage = config.storage_options();
+            let memtables = storage.memtable_bytes * (1 + storage.immutable_memtables_max);
+            let together = config.query_memory() + storage.cache_bytes + memtables;
+            assert!(together <= (memory_limit_mb as usize) << 20, "{together} of {memory_limit_mb} MB");
+            assert_eq!(storage.cache_bytes, (memory_limit_mb as usize) << 18);
+        }
     }
 }
