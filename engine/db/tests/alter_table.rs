@@ -70,7 +70,7 @@ fn altered_tables_survive_reopening() {
         ["1|k10|1.50|1", "2|k20|1.50|2", "3|k30|9.00|3"]
     );
     assert_eq!(rows(&mut session, "select a from t where cc = 'k20'"), ["2"]);
-    script(&mut session, "insert into t (a, cc) values (1, 'k40')");
+    script(&mut session, "insert into t (a, cc, f) values (1, 'k40', 4)");
     script(&mut session, "alter table t add primary key (cc)");
     let (database, mut session) = reopened(&env, database, session);
     assert_eq!(rows(&mut session, "select a, f from t order by cc"), ["1|1", "2|2", "3|3", "1|4"]);

@@ -188,6 +188,14 @@ impl Analyzer<'_> {
             RteKind::Relation { table, .. } => Some(table.oid),
             RteKind::System { oid } => Some(*oid),
             RteKind::Subquery(_) if !entry.view.is_none() => Some(entry.view),
+            // RETURNING's `old` and `new`.
+            RteKind::Excluded => {
+                let target = self.levels[level].target.as_ref().map(|target| target.rte);
+                match target.map(|rte| &self.levels[level].range_table[rte].kind) {
+                    Some(RteKind::Relation { table, .. }) => Some(table.oid),
+                    _ => None,
+                }
+            }
             _ => None,
         };
         match (relation, var.column) {
@@ -199,6 +207,7 @@ impl Analyzer<'_> {
         match &entry.kind {
             RteKind::Relation { table, .. } => Some((table.oid, entry.columns.get(column)?.attnum)),
             RteKind::System { oid } => Some((*oid, entry.columns.get(column)?.attnum)),
+            RteKind::Excluded => Some((relation?, entry.columns.get(column)?.attnum)),
             RteKind::Subquery(_) if !entry.view.is_none() => Some((entry.view, entry.columns.get(column)?.attnum)),
             RteKind::Subquery(query) => {
                 let target = query.target_list.iter().filter(|target| !target.junk).nth(column)?;

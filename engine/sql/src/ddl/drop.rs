@@ -3,7 +3,7 @@
 //! What was named is locked (an index with its table before it), then everything that depends on it is found and locked
 //! too; what was found is looked for again until nothing has changed meanwhile.
 
-use helios_catalog::model::{ConstraintKind, Identity, ObjectKey, ObjectKind, Relation, Table};
+use helios_catalog::model::{Identity, ObjectKey, ObjectKind, Relation, Table};
 use helios_txn::TableLockMode;
 use helios_types::{Oid, PgError, Result, SqlState};
 
@@ -289,9 +289,4 @@ pub(super) fn edit_column(
         edit(column);
     }
     ctx.catalog.put(ctx.transaction, ctx.statement, table);
-}
-
-/// Whether a constraint is a primary key's.
-pub(super) fn is_primary(kind: &ConstraintKind) -> bool {
-    matches!(kind, ConstraintKind::PrimaryKey { .. })
 }

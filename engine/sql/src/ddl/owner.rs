@@ -69,7 +69,7 @@ pub(super) async fn change_owner(ctx: &mut DdlContext<'_>, oid: Oid, role: Optio
     }
     check_may_give(ctx, owner)?;
     let is_superuser = ctx.is_superuser();
-    if !is_superuser && !ctx.snapshot().schema(schema).is_some_and(|schema| schema.owner == owner) {
+    if !is_superuser && ctx.snapshot().schema(schema).is_none_or(|schema| schema.owner != owner) {
         let name = ctx.snapshot().schema_name(schema).unwrap_or_default();
         let message = format!("permission denied for schema {name}");
         return Err(PgError::new(SqlState::INSUFFICIENT_PRIVILEGE, message));

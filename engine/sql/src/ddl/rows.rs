@@ -141,15 +141,6 @@ impl DdlContext<'_> {
         TableAccess::new(table.clone(), indexes)
     }
 
-    /// Whether a table has a row.
-    pub(super) async fn has_rows(&self, access: &TableAccess) -> Result<bool> {
-        let statement = self.latest();
-        let mut scan = self.transaction.scan(&statement, access.space, KeyRange::all(), Direction::Forward);
-        let mut found = Vec::new();
-        scan.next_rows(1, &mut found).await?;
-        Ok(!found.is_empty())
-    }
-
     /// Checks the rows of a table.
     pub(super) async fn check_rows(&mut self, table: &Arc<Table>, demands: &Demands) -> Result<()> {
         if demands.is_empty() {

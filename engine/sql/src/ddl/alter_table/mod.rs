@@ -46,6 +46,7 @@ use super::DdlContext;
 use super::create_table::build::add_layout;
 use super::create_table::definition::{Definition, SYSTEM_COLUMNS};
 use super::locks::{not_supported_for, relation_of};
+use super::options::Kind;
 use super::rows::{Changes, Check, Demands};
 use super::sequence::range;
 use super::unsupported::object_name;
@@ -145,6 +146,11 @@ pub(super) fn check_kind(ctx: &DdlContext<'_>, oid: Oid, wanted: ObjectType) -> 
 async fn alter_other(ctx: &mut DdlContext<'_>, oid: Oid, command: &pb::AlterTableCmd) -> Result<()> {
     match command.subtype() {
         AlterTableType::AtChangeOwner => super::owner::change_owner(ctx, oid, command.newowner.as_ref()).await,
+        AlterTableType::AtSetRelOptions | AlterTableType::AtResetRelOptions | AlterTableType::AtSetTableSpace
+            if ctx.snapshot().index(oid).is_some() =>
+        {
+            subcommand::without_effect(command, Kind::Index)
+        }
         other => {
             let kind = relation_of(ctx.snapshot(), oid)?.kind();
             let name = subcommand::action(other);
@@ -199,7 +205,7 @@ impl<'s> Alteration<'s> {
                 AlterTableType::AtChangeOwner => {
                     super::owner::change_owner(ctx, self.table.oid, command.newowner.as_ref()).await?;
                 }
-                _ => subcommand::without_effect(command)?,
+                _ => subcommand::without_effect(command, Kind::Table)?,
             }
         }
         Ok(())

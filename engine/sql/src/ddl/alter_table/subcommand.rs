@@ -105,10 +105,10 @@ pub(super) fn check_relation(ctx: &DdlContext<'_>, oid: Oid, command: &AlterTabl
 }
 
 /// A subcommand about how PostgreSQL keeps rows, which is checked and has no effect.
-pub(super) fn without_effect(command: &AlterTableCmd) -> Result<()> {
+pub(super) fn without_effect(command: &AlterTableCmd, kind: Kind) -> Result<()> {
     match command.subtype() {
         AlterTableType::AtSetRelOptions => match command.def.as_deref().and_then(|def| def.node.as_ref()) {
-            Some(Node::List(list)) => read_options(&list.items, Kind::Table).map(|_| ()),
+            Some(Node::List(list)) => read_options(&list.items, kind).map(|_| ()),
             _ => Ok(()),
         },
         AlterTableType::AtSetTableSpace => check_tablespace(&command.name),

@@ -1,5 +1,6 @@
 //! DDL over a store in memory. What is expected was observed on PostgreSQL 18.
 
+mod alterations;
 mod drops;
 mod tables;
 
