@@ -1,6 +1,7 @@
 //! DDL over a store in memory. What is expected was observed on PostgreSQL 18.
 
 mod drops;
+mod objects;
 mod tables;
 
 use std::collections::BTreeMap;
