@@ -9,7 +9,7 @@ use super::{Call, text_or_null};
 use crate::facts::{self, Proc, quote_identifier, quote_qualified};
 use crate::model::{Relation, Sequence, Table};
 use crate::resolve::Lookup;
-use crate::system::{constraint_definition_by_oid, index_column_definition, index_definition};
+use crate::system::{constraint_definition_by_oid, index_column_definition, index_definition, visible_expression};
 
 pub(super) const SOURCES: &[&str] = &[
     "format_type",
@@ -48,12 +48,11 @@ fn run(call: &Call<'_>) -> Result<Datum> {
             _ => Datum::Null,
         },
         // A pg_node_tree is the expression's text already.
-        "pg_get_expr" | "pg_get_expr_ext" => Datum::text(call.text(0)?),
+        "pg_get_expr" | "pg_get_expr_ext" => Datum::text(visible_expression(lookup, call.text(0)?)),
         "pg_get_indexdef" => index(lookup, call.oid(0)?, 0, false),
         "pg_get_indexdef_ext" => index(lookup, call.oid(0)?, call.integer(1)?, call.bool(2)?),
-        "pg_get_constraintdef" | "pg_get_constraintdef_ext" => {
-            text_or_null(constraint_definition_by_oid(lookup, call.oid(0)?))
-        }
+        "pg_get_constraintdef" => text_or_null(constraint_definition_by_oid(lookup, call.oid(0)?, false)),
+        "pg_get_constraintdef_ext" => text_or_null(constraint_definition_by_oid(lookup, call.oid(0)?, call.bool(1)?)),
         "pg_get_viewdef" | "pg_get_viewdef_ext" | "pg_get_viewdef_wrap" => view(lookup, call.oid(0)?),
         "pg_get_viewdef_name" | "pg_get_viewdef_name_ext" => view(lookup, relation_named(lookup, call.text(0)?)?.oid()),
         "pg_get_serial_sequence" => serial_sequence(lookup, call.text(0)?, call.text(1)?)?,

@@ -43,7 +43,8 @@ pub fn index_column_definition(lookup: &Lookup<'_>, index: &Index, number: usize
 }
 
 /// `CHECK (...)`, `PRIMARY KEY (...)`, ...
-pub fn constraint_definition(lookup: &Lookup<'_>, table: &Table, constraint: &Constraint) -> String {
+/// Stored conditions have parentheses of their own around an operation; in the `pretty` form they have not.
+pub fn constraint_definition(lookup: &Lookup<'_>, table: &Table, constraint: &Constraint, pretty: bool) -> String {
     let by_index = |word: &str, index| {
         let Some(index) = lookup.catalog.index(index) else { return String::new() };
         let nulls = if index.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" };
@@ -55,6 +56,9 @@ pub fn constraint_definition(lookup: &Lookup<'_>, table: &Table, constraint: &Co
         text
     };
     match &constraint.kind {
+        ConstraintKind::Check { expression, .. } if pretty => {
+            format!("CHECK ({})", without_parentheses(expression))
+        }
         ConstraintKind::Check { expression, .. } => format!("CHECK ({expression})"),
         ConstraintKind::NotNull { column } => format!("NOT NULL {}", column_list(table, &[*column])),
         ConstraintKind::PrimaryKey { index } => by_index("PRIMARY KEY", *index),
@@ -124,6 +128,32 @@ fn key_definition(lookup: &Lookup<'_>, table: &Table, key: &IndexKey, pretty: bo
         (true, false) => " DESC NULLS LAST",
     });
     text
+}
+
+/// A stored expression as it is shown: names in `'schema.name'::regclass` that the search path finds are bare.
+pub fn visible_expression(lookup: &Lookup<'_>, text: &str) -> String {
+    const SUFFIX: &str = "'::regclass";
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(end) = rest.find(SUFFIX) {
+        let Some(start) = rest[..end].rfind('\'') else { break };
+        let name = &rest[start + 1..end];
+        let parts = crate::functions::parse_qualified_name(name).unwrap_or_default();
+        let bare = match parts.as_slice() {
+            [schema, relation] => lookup
+                .catalog
+                .find_relation(lookup.search_path, Some(schema), relation)
+                .filter(|found| lookup.catalog.is_visible(lookup.search_path, found.oid()))
+                .map(|found| quote_identifier(found.name()).replace('\'', "''")),
+            _ => None,
+        };
+        shown.push_str(&rest[..=start]);
+        shown.push_str(bare.as_deref().unwrap_or(name));
+        shown.push_str(SUFFIX);
+        rest = &rest[end + SUFFIX.len()..];
+    }
+    shown.push_str(rest);
+    shown
 }
 
 /// The function's name, when SQL text is one call: a name, and parentheses that close at the very end.

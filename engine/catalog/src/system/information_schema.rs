@@ -330,12 +330,12 @@ fn enabled_roles(source: &Source<'_>) -> Vec<Row> {
 }
 
 /// The text of a constraint for `pg_get_constraintdef`, by its OID.
-pub fn definition_by_oid(lookup: &Lookup<'_>, oid: Oid) -> Option<String> {
+pub fn definition_by_oid(lookup: &Lookup<'_>, oid: Oid, pretty: bool) -> Option<String> {
     if let Some(system) = facts::constraints().iter().find(|constraint| constraint.oid == oid) {
         return Some(system.definition.to_owned());
     }
     lookup.catalog.tables().find_map(|table| {
         let constraint = table.constraints.iter().find(|constraint| constraint.oid == oid)?;
-        Some(constraint_definition(lookup, table, constraint))
+        Some(constraint_definition(lookup, table, constraint, pretty))
     })
 }

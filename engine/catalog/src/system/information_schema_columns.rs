@@ -2,6 +2,7 @@
 
 use helios_types::{Oid, TypeMod, oid};
 
+use super::definition::visible_expression;
 use super::information_schema::{Named, yes_or_no};
 use super::value::{Null, row};
 use super::{Row, Source};
@@ -93,7 +94,7 @@ fn column_row(source: &Source<'_>, named: &Named<'_>, column: &Described<'_>) ->
         named.name,
         column.name,
         i32::from(column.number),
-        default.filter(|_| generated.is_none()),
+        default.filter(|_| generated.is_none()).map(|text| visible_expression(&source.lookup(), text)),
         yes_or_no(!(column.not_null || domain.is_some_and(|domain| domain.not_null))),
         data_type,
         character_length(base.oid, modifier),

@@ -34,7 +34,9 @@ use helios_types::{Datum, Oid, PgError, Result};
 
 pub use attributes::attribute_default_oid;
 pub use columns::{SystemColumn, columns, hidden_columns};
-pub use definition::{constraint_definition, index_column_definition, index_definition, index_key_text};
+pub use definition::{
+    constraint_definition, index_column_definition, index_definition, index_key_text, visible_expression,
+};
 pub(crate) use value::array as array_of;
 pub(crate) use views::system_index_definition;
 

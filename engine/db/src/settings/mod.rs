@@ -175,7 +175,7 @@ impl Settings {
         self.check_settable(&key)?;
         let canonical = match key.as_str() {
             "datestyle" => value::date_style(value, self.get("datestyle").unwrap_or("ISO, MDY"))
-                .ok_or_else(|| value::invalid(fact, value))?,
+                .ok_or_else(|| value::invalid(fact, value).with_detail(value::date_style_fault(value)))?,
             _ => value::canonical(fact, &key, value)?,
         };
         match policy::of(&key, fact) {

@@ -200,19 +200,7 @@ pub(super) fn date_style(value: &str, current: &str) -> Option<String> {
     let (mut style, mut order) = (words.next()?.to_owned(), words.next()?.to_owned());
     let (mut has_style, mut has_order) = (false, false);
     for word in parse_identifier_list(value)? {
-        let (new_style, new_order) = match word.as_str() {
-            "iso" => (Some("ISO"), None),
-            "sql" => (Some("SQL"), None),
-            "german" => (Some("German"), (!has_order).then_some("DMY")),
-            word if word.starts_with("postgres") => (Some("Postgres"), None),
-            "ymd" => (None, Some("YMD")),
-            "dmy" => (None, Some("DMY")),
-            word if word.starts_with("euro") => (None, Some("DMY")),
-            "mdy" | "us" => (None, Some("MDY")),
-            word if word.starts_with("noneuro") => (None, Some("MDY")),
-            "default" => (Some("ISO"), Some("MDY")),
-            _ => return None,
-        };
+        let (new_style, new_order) = date_style_word(&word, has_order)?;
         if let Some(new) = new_style {
             if has_style && style != new {
                 return None;
@@ -228,6 +216,32 @@ pub(super) fn date_style(value: &str, current: &str) -> Option<String> {
         }
     }
     Some(format!("{style}, {order}"))
+}
+
+/// What a key word of DateStyle chooses: style and order.
+fn date_style_word(word: &str, has_order: bool) -> Option<(Option<&'static str>, Option<&'static str>)> {
+    Some(match word {
+        "iso" => (Some("ISO"), None),
+        "sql" => (Some("SQL"), None),
+        "german" => (Some("German"), (!has_order).then_some("DMY")),
+        word if word.starts_with("postgres") => (Some("Postgres"), None),
+        "ymd" => (None, Some("YMD")),
+        "dmy" => (None, Some("DMY")),
+        word if word.starts_with("euro") => (None, Some("DMY")),
+        "mdy" | "us" => (None, Some("MDY")),
+        word if word.starts_with("noneuro") => (None, Some("MDY")),
+        "default" => (Some("ISO"), Some("MDY")),
+        _ => return None,
+    })
+}
+
+/// Why [`date_style`] refuses a value.
+pub(super) fn date_style_fault(value: &str) -> String {
+    let Some(words) = parse_identifier_list(value) else { return "List syntax is invalid.".to_owned() };
+    match words.iter().find(|word| date_style_word(word, false).is_none()) {
+        Some(word) => format!("Unrecognized key word: \"{word}\"."),
+        None => "Conflicting \"DateStyle\" specifications.".to_owned(),
+    }
 }
 
 /// `class.name`: a setting that an extension might own; anyone may make one.

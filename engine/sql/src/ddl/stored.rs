@@ -49,6 +49,17 @@ pub(super) fn expression_text(expr: &Expr, table: &Arc<Table>, catalog: &Catalog
     Deparser::new(catalog, &[PG_CATALOG], &style).table_expression(expr, Some(table))
 }
 
+/// An expression of a table as text to be stored. Of relations it may name the sequence of a plain `nextval`.
+pub(super) fn stored_expression(
+    raw: &Node,
+    expr: &Expr,
+    table: &Arc<Table>,
+    catalog: &CatalogSnapshot,
+) -> Result<String> {
+    stored_text(raw, expr, catalog)?;
+    Ok(expression_text(expr, table, catalog))
+}
+
 /// Refuses an expression that names relations: nothing would know of the dependency.
 pub(super) fn refuse_named_relations(expr: &Expr) -> Result<()> {
     match named_relations(expr).as_slice() {

@@ -74,6 +74,7 @@ fn upper_text(text: &str, out: &mut String) {
 /// Functions of this module.
 pub(super) const FUNCTIONS: &[&[Entry]] = &[&[
     string!("lower", |_, text: &str; out| { lower_text(text, out); Ok(()) }),
+    string!("casefold", |_, text: &str; out| { lower_text(text, out); Ok(()) }),
     string!("upper", |_, text: &str; out| { upper_text(text, out); Ok(()) }),
     string!("initcap", |_, text: &str; out| { initcap(text, out); Ok(()) }),
 ]];

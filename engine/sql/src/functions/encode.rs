@@ -23,6 +23,31 @@ fn encoding(name: &str) -> Result<Encoding> {
         .ok_or_else(|| invalid_parameter(format!("unrecognized encoding: \"{name}\"")))
 }
 
+/// Encodings of characters, as `convert_to` and `convert_from` name them. Text is UTF-8 and there are no conversions.
+fn check_utf8(name: &str, role: &str) -> Result<()> {
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    match plain.as_str() {
+        "utf8" | "unicode" => Ok(()),
+        _ if is_encoding(&plain) => Err(PgError::unsupported(format_args!("the encoding {name}"))),
+        _ => Err(invalid_parameter(format!("invalid {role} encoding name \"{name}\""))),
+    }
+}
+
+/// Whether PostgreSQL has an encoding of this name, which is in lower case and of letters and digits alone.
+fn is_encoding(plain: &str) -> bool {
+    let numbered = |prefix: &str| plain.strip_prefix(prefix).is_some_and(|number| number.parse::<u16>().is_ok());
+    numbered("latin")
+        || numbered("iso8859")
+        || numbered("win")
+        || numbered("windows")
+        || [
+            "sqlascii", "euc", "sjis", "shiftjis", "big5", "gbk", "gb18030", "uhc", "johab", "koi8", "abc", "mule",
+            "alt",
+        ]
+        .iter()
+        .any(|known| plain.starts_with(known))
+}
+
 /// Appends bytes as lower-case hexadecimal digits.
 pub(super) fn push_hex(bytes: &[u8], out: &mut String) {
     for byte in bytes {
@@ -175,6 +200,16 @@ pub(super) const FUNCTIONS: &[&[Entry]] = &[&[
             Encoding::Base64 => push_base64(bytes, out),
             Encoding::Escape => push_escaped(bytes, out),
         }
+        Ok(())
+    }),
+    binary!("pg_convert_to", |_, text: &str, name: &str; out| {
+        check_utf8(name, "destination")?;
+        out.extend_from_slice(text.as_bytes());
+        Ok(())
+    }),
+    string!("pg_convert_from", |_, bytes: &[u8], name: &str; out| {
+        check_utf8(name, "source")?;
+        out.push_str(helios_types::io::checked_text(bytes)?);
         Ok(())
     }),
     binary!("binary_decode", |_, text: &str, name: &str; out| {

@@ -13,7 +13,7 @@ use crate::analyze::{ExpressionUse, analyze_expression};
 use crate::ddl::names::{choose_constraint_name, index_name_addition};
 use crate::ddl::options::{RelationOptions, read_options};
 use crate::ddl::sequence::{SequenceOptions, new_sequence};
-use crate::ddl::stored::{stored_text, used_columns};
+use crate::ddl::stored::{stored_expression, used_columns};
 use crate::ddl::{DdlContext, next_layout, next_oid, next_oid_pair, next_storage};
 use crate::table::physical_of;
 
@@ -174,14 +174,15 @@ pub(in crate::ddl) fn column_expressions(
         let analyzed = analyze_expression(raw, Some(table), ExpressionUse::Default(column), &analysis)?;
         // DEFAULT NULL is no default.
         let is_null = analyzed.expr.as_const().is_some_and(helios_types::Datum::is_null);
-        column.default = if is_null { None } else { Some(stored_text(raw, &analyzed.expr, ctx.snapshot())?) };
+        column.default =
+            if is_null { None } else { Some(stored_expression(raw, &analyzed.expr, table, ctx.snapshot())?) };
         column.sequence = crate::ddl::stored::named_relations(&analyzed.expr)
             .into_iter()
             .find(|&relation| ctx.snapshot().sequence(relation).is_some());
     }
     if let Some(raw) = spec.generated {
         let analyzed = analyze_expression(raw, Some(table), ExpressionUse::Generated(column), &analysis)?;
-        column.generated = Some(stored_text(raw, &analyzed.expr, ctx.snapshot())?);
+        column.generated = Some(stored_expression(raw, &analyzed.expr, table, ctx.snapshot())?);
     }
     Ok(())
 }
@@ -234,7 +235,7 @@ pub(in crate::ddl) fn check_constraint(
             )
         }
     };
-    let expression = stored_text(spec.expression, &analyzed.expr, ctx.snapshot())?;
+    let expression = stored_expression(spec.expression, &analyzed.expr, table, ctx.snapshot())?;
     let columns = columns.iter().map(|column| column.attnum).collect();
     let kind = ConstraintKind::Check { expression, columns };
     Ok(Constraint { oid: next_oid(ctx.transaction.sequences())?, name, kind })

@@ -8,6 +8,7 @@
 
 pub(super) mod build;
 pub(super) mod definition;
+mod like;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use helios_types::{Oid, PgError, Result, SqlState, oid};
 
 use self::build::build_table;
 use self::definition::{ColumnSpec, Definition, check_column_type, check_tablespace};
+use self::like::LikeSource;
 use super::DdlContext;
 use super::locks::position;
 use super::options::{Kind, read_options};
@@ -50,19 +52,31 @@ pub(super) async fn create(statement: &pb::CreateStmt, ctx: &mut DdlContext<'_>)
         return Err(PgError::new(SqlState::INVALID_TABLE_DEFINITION, message));
     }
     check_storage(&statement.access_method, &statement.tablespacename, &statement.options)?;
+    let mut sources = Vec::new();
+    for element in &statement.table_elts {
+        if let Some(Node::TableLikeClause(clause)) = &element.node {
+            sources.push(LikeSource::read(clause, ctx).await?);
+        }
+    }
     let mut definition = Definition::default();
     {
+        let mut remaining = sources.iter();
         let analysis = ctx.analysis();
         for element in &statement.table_elts {
             match &element.node {
                 Some(Node::ColumnDef(column)) => definition.add_column(column, &name.relname, &analysis)?,
                 Some(Node::Constraint(constraint)) => definition.add_constraint(constraint, &name.relname)?,
-                Some(Node::TableLikeClause(_)) => return Err(PgError::unsupported("LIKE in CREATE TABLE")),
+                Some(Node::TableLikeClause(_)) => {
+                    remaining.next().map_or(Ok(()), |source| source.add_to(&mut definition))?;
+                }
                 _ => return Err(PgError::internal("an element of CREATE TABLE that is none")),
             }
         }
     }
-    build_table(ctx, schema, &name.relname, definition).await?;
+    let made = build_table(ctx, schema, &name.relname, definition).await?;
+    for source in &sources {
+        source.finish(&made, ctx).await?;
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod alterations;
 mod drops;
+mod objects;
 mod tables;
 
 use std::collections::BTreeMap;

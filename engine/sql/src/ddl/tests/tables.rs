@@ -99,5 +99,5 @@ fn defaults_name_their_sequences_with_the_schema() {
     world.run("create sequence s; create table t(a int default nextval('s'), b text default 'x', c int default null)");
     let table = world.table("t");
     let defaults: Vec<_> = table.columns.iter().map(|column| column.default.as_deref()).collect();
-    assert_eq!(defaults, [Some("nextval('public.s')"), Some("'x'"), None]);
+    assert_eq!(defaults, [Some("nextval('public.s'::regclass)"), Some("'x'::text"), None]);
 }
