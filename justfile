@@ -46,3 +46,13 @@ slt-corpora:
 slt-record *FILES:
     cargo build -p helios-sqllogic
     sqllogic/reference/pg run cargo run -p helios-sqllogic --bin record -- {{FILES}}
+
+# kill -9 under load at random moments: nothing acknowledged is lost, nothing is there twice (--rounds N, --seed N).
+chaos-kill *OPTIONS:
+    cargo build --release -p helios -p helios-chaos
+    cargo run --release -p helios-chaos --bin chaos-kill -- {{OPTIONS}}
+
+# pgbench's built-in scripts in every query mode (--scale N, --clients N, --seconds N).
+pgbench *OPTIONS:
+    cargo build --release -p helios -p helios-chaos
+    cargo run --release -p helios-chaos --bin chaos-pgbench -- {{OPTIONS}}
