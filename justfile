@@ -56,3 +56,13 @@ chaos-kill *OPTIONS:
 pgbench *OPTIONS:
     cargo build --release -p helios -p helios-chaos
     cargo run --release -p helios-chaos --bin chaos-pgbench -- {{OPTIONS}}
+
+# HeliosDB beside PostgreSQL 18 and SQLite, in one run on this machine (--rows N, --turns N).
+bench-smoke *OPTIONS:
+    cargo build --release -p helios
+    cargo build --release -p helios-benches --features peers
+    sqllogic/reference/pg run cargo run --release -p helios-benches --features peers --bin bench-smoke -- --json reports/bench-smoke.json {{OPTIONS}}
+
+# criterion's view of a point read and a commit.
+bench-micro:
+    cargo bench -p helios-benches --features micro
