@@ -46,3 +46,23 @@ slt-corpora:
 slt-record *FILES:
     cargo build -p helios-sqllogic
     sqllogic/reference/pg run cargo run -p helios-sqllogic --bin record -- {{FILES}}
+
+# kill -9 under load at random moments: nothing acknowledged is lost, nothing is there twice (--rounds N, --seed N).
+chaos-kill *OPTIONS:
+    cargo build --release -p helios -p helios-chaos
+    cargo run --release -p helios-chaos --bin chaos-kill -- {{OPTIONS}}
+
+# pgbench's built-in scripts in every query mode (--scale N, --clients N, --seconds N).
+pgbench *OPTIONS:
+    cargo build --release -p helios -p helios-chaos
+    cargo run --release -p helios-chaos --bin chaos-pgbench -- {{OPTIONS}}
+
+# HeliosDB beside PostgreSQL 18 and SQLite, in one run on this machine (--rows N, --turns N).
+bench-smoke *OPTIONS:
+    cargo build --release -p helios
+    cargo build --release -p helios-benches --features peers
+    sqllogic/reference/pg run cargo run --release -p helios-benches --features peers --bin bench-smoke -- --json reports/bench-smoke.json {{OPTIONS}}
+
+# criterion's view of a point read and a commit.
+bench-micro:
+    cargo bench -p helios-benches --features micro

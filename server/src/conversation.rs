@@ -133,7 +133,11 @@ impl Conversation {
                 Ok(Step::Again) => {}
                 Ok(Step::NeedInput) => return Progress::NeedInput,
                 Ok(Step::Close) => self.state = State::Closed,
-                Err(Garbage(error)) => self.terminate(&error),
+                Err(Garbage::Told(error)) => self.terminate(&error),
+                Err(Garbage::Unheard(why)) => {
+                    tracing::debug!(client = ?self.address, why, "closed a connection");
+                    self.state = State::Closed;
+                }
             }
         }
     }
@@ -144,6 +148,16 @@ impl Conversation {
             Opening::Ssl | Opening::Gss => {
                 // Neither is offered; the client goes on in the clear or goes away.
                 self.outbox.extend_from_slice(b"N");
+                if !self.inbox.is_empty() {
+                    // It did not wait for the answer, which might have been yes (CVE-2021-23214).
+                    let what = if opening == Opening::Ssl { "SSL" } else { "GSSAPI encryption" };
+                    let message = format!("received unencrypted data after {what} request");
+                    let error = PgError::new(SqlState::PROTOCOL_VIOLATION, message).with_detail(
+                        "This could be either a client-software bug or evidence of an attempted \
+                         man-in-the-middle attack.",
+                    );
+                    return Err(Garbage::Told(error));
+                }
                 Ok(Step::Again)
             }
             Opening::Cancel { pid, secret } => {
@@ -159,7 +173,7 @@ impl Conversation {
         let Some(frame) = frontend::take_frame(&mut self.inbox)? else { return Ok(Step::NeedInput) };
         if frame.kind != b'p' {
             let message = format!("expected SASL response, got message type {}", frame.kind);
-            return Err(Garbage(PgError::new(SqlState::PROTOCOL_VIOLATION, message)));
+            return Err(Garbage::Told(PgError::new(SqlState::PROTOCOL_VIOLATION, message)));
         }
         self.sasl(frame.body)
     }

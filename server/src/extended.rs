@@ -60,7 +60,10 @@ impl Live {
             return Ok(Step::Close);
         }
         if self.copying {
-            self.copy_message(frame, outbox).await;
+            self.copy_message(frame, outbox).await?;
+        } else if frame.kind == b'p' {
+            let message = format!("invalid frontend message type {}", frame.kind);
+            return Err(Garbage::Told(PgError::new(SqlState::PROTOCOL_VIOLATION, message)));
         } else {
             self.message(frame, outbox).await;
         }
@@ -156,6 +159,10 @@ impl Live {
             }
             b'S' => {
                 self.skipping = false;
+                if let Err(error) = frontend::nothing(frame.body) {
+                    self.refuse(&error, outbox);
+                    self.skipping = false;
+                }
                 let outcome = self.session.sync().await;
                 self.notices(outbox);
                 if let Err(error) = outcome {
@@ -164,14 +171,14 @@ impl Live {
                 self.ready(outbox);
             }
             // Output is handed over whenever input is waited for.
-            b'H' => {}
+            b'H' => {
+                if let Err(error) = frontend::nothing(frame.body) {
+                    self.refuse(&error, outbox);
+                }
+            }
             // Data of a COPY that has failed already.
             b'd' | b'c' | b'f' => {}
             b'F' => self.refuse(&PgError::unsupported("a function call message"), outbox),
-            b'p' => {
-                let error = PgError::new(SqlState::PROTOCOL_VIOLATION, "unexpected password message");
-                self.refuse(&error, outbox);
-            }
             kind => {
                 if let Err(error) = self.extended(kind, frame.body, outbox).await {
                     self.fail(&error, outbox);
@@ -257,7 +264,7 @@ impl Live {
     }
 
     /// A message while COPY FROM STDIN waits for data.
-    async fn copy_message(&mut self, frame: Frame, outbox: &mut BytesMut) {
+    async fn copy_message(&mut self, frame: Frame, outbox: &mut BytesMut) -> Result<(), Garbage> {
         let outcome = match frame.kind {
             b'd' => self.session.copy_in(&frame.body).await,
             b'c' => {
@@ -271,14 +278,16 @@ impl Live {
             b'H' | b'S' => Ok(()),
             other => {
                 self.session.fail();
-                Err(PgError::new(
-                    SqlState::PROTOCOL_VIOLATION,
-                    format!("unexpected message type 0x{other:02X} during COPY from stdin"),
-                ))
+                let message = format!("unexpected message type 0x{other:02X} during COPY from stdin");
+                let error = PgError::new(SqlState::PROTOCOL_VIOLATION, message);
+                backend::error_response(outbox, &error, Gravity::Error, &self.source);
+                let lost = "terminating connection because protocol synchronization was lost";
+                return Err(Garbage::Told(PgError::new(SqlState::PROTOCOL_VIOLATION, lost)));
             }
         };
         if let Err(error) = outcome {
             self.fail(&error, outbox);
         }
+        Ok(())
     }
 }

@@ -32,14 +32,14 @@ impl Conversation {
         if version.0 != 3 {
             let message =
                 format!("unsupported frontend protocol {}.{}: server supports 3.0 to 3.0", version.0, version.1);
-            return Err(Garbage(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message)));
+            return Err(Garbage::Told(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message)));
         }
         let unknown: Vec<&str> =
             parameters.iter().map(|(name, _)| name.as_str()).filter(|name| name.starts_with("_pq_.")).collect();
         if version.1 > NEWEST_MINOR || !unknown.is_empty() {
             backend::negotiate_version(&mut self.outbox, NEWEST_MINOR, &unknown);
         }
-        let requested = requested(parameters).map_err(Garbage)?;
+        let requested = requested(parameters).map_err(Garbage::Told)?;
         if self.auth.needs_password(self.address.map(|address| address.ip())) {
             let rng = &self.database.env().rng;
             let (mut nonce, mut salt) = ([0u8; 18], [0u8; 16]);
@@ -60,21 +60,21 @@ impl Conversation {
     /// A message of the password exchange.
     pub(crate) fn sasl(&mut self, body: Bytes) -> std::result::Result<Step, Garbage> {
         let State::Password { exchange, begun, requested } = &mut self.state else {
-            return Err(Garbage(PgError::internal("a password where none was asked for")));
+            return Err(Garbage::Told(PgError::internal("a password where none was asked for")));
         };
-        let malformed = |what: &str| Garbage(PgError::new(SqlState::PROTOCOL_VIOLATION, what.to_owned()));
+        let malformed = |what: &str| Garbage::Told(PgError::new(SqlState::PROTOCOL_VIOLATION, what.to_owned()));
         if !*begun {
-            let (mechanism, data) = frontend::sasl_initial(body).map_err(Garbage)?;
+            let (mechanism, data) = frontend::sasl_initial(body).map_err(Garbage::Told)?;
             if mechanism != MECHANISM {
                 return Err(malformed("client selected an invalid SASL authentication mechanism"));
             }
-            let message = checked_text(&data).map_err(Garbage)?;
+            let message = checked_text(&data).map_err(Garbage::Told)?;
             let answer = exchange.first(message).map_err(|error| malformed(error.0))?;
             *begun = true;
             backend::authentication_sasl_continue(&mut self.outbox, &answer);
             return Ok(Step::Again);
         }
-        let message = checked_text(&body).map_err(Garbage)?;
+        let message = checked_text(&body).map_err(Garbage::Told)?;
         let answer = exchange.last(message).map_err(|error| malformed(error.0))?;
         let requested = std::mem::take(requested);
         match answer {
@@ -82,7 +82,7 @@ impl Conversation {
                 backend::authentication_sasl_final(&mut self.outbox, &signature);
                 self.admit(requested)
             }
-            None => Err(Garbage(PgError::new(
+            None => Err(Garbage::Told(PgError::new(
                 SqlState::INVALID_PASSWORD,
                 format!("password authentication failed for user \"{}\"", requested.user),
             ))),
@@ -98,7 +98,7 @@ impl Conversation {
             client_address: self.address.map(|address| address.to_string()),
         };
         backend::authentication_ok(&mut self.outbox);
-        let session = self.database.session(options).map_err(Garbage)?;
+        let session = self.database.session(options).map_err(Garbage::Told)?;
         for (name, value) in session.parameters() {
             backend::parameter_status(&mut self.outbox, name, &value);
         }

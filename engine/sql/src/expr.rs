@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use helios_types::{Datum, Oid, TypeMod};
 
+use crate::parse::on_grown_stack;
 use crate::query::{Query, SortClause};
 
 /// The type of an expression's value: type, modifier, collation (`Oid::NONE` when the type has none).
@@ -31,7 +32,10 @@ impl ExprType {
 ///
 /// Two expressions are equal when they compute the same: where they stand, and how a coercion was asked for, does not
 /// count (PostgreSQL's `equal()`). So a grouped expression is found again in a target list with `==`.
-#[derive(Clone, Debug)]
+///
+/// An expression may be thousands of levels deep, and a caller's thread may have a small stack: copying and comparing
+/// grow it as they go down.
+#[derive(Debug)]
 pub struct Expr {
     /// What it is.
     pub kind: ExprKind,
@@ -397,14 +401,21 @@ pub enum SqlValue {
     CurrentSchema,
 }
 
+impl Clone for Expr {
+    fn clone(&self) -> Expr {
+        let kind = on_grown_stack(|| self.kind.clone());
+        Expr { kind, ty: self.ty, location: self.location }
+    }
+}
+
 impl PartialEq for Expr {
     fn eq(&self, other: &Expr) -> bool {
         self.ty == other.ty
-            && match (&self.kind, &other.kind) {
+            && on_grown_stack(|| match (&self.kind, &other.kind) {
                 (ExprKind::Relabel(a, _), ExprKind::Relabel(b, _))
                 | (ExprKind::CoerceViaIo(a, _), ExprKind::CoerceViaIo(b, _)) => a == b,
                 (a, b) => a == b,
-            }
+            })
     }
 }
 

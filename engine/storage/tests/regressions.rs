@@ -1,8 +1,10 @@
 //! Bugs that the simulation and the model found, each told as a story that must not happen again.
 
 use bytes::Bytes;
-use helios_env::Env;
-use helios_storage::{CommitTs, Direction, Durability, KeyRange, Options, Space, Storage, Value, Write, WriteBatch};
+use helios_env::{Env, OpenOptions};
+use helios_storage::{
+    CommitTs, Direction, Durability, Error, KeyRange, Options, Space, Storage, Value, Write, WriteBatch,
+};
 
 const SPACE: Space = Space::new(0, 1);
 
@@ -79,6 +81,34 @@ fn segments_are_numbered_in_the_order_in_which_they_are_used() {
                 storage.commit(put("k", payload), Durability::Sync).await.unwrap();
             }
             storage.close().await.unwrap();
+        }
+    });
+}
+
+/// A database was closed, opened again, and killed. Recovery had begun the new segment with the log's last batch, the old
+/// seal, and a segment cut behind it passed for one that had been closed in order: what had been committed since was
+/// silently gone.
+#[test]
+fn a_segment_cut_behind_the_seal_of_the_one_before_it() {
+    let options = || Options { background: false, ..Options::tiny() };
+    let env = Env::memory().unwrap();
+    env.block_on(async {
+        for blocks in 1..6 {
+            let env = Env::memory().unwrap();
+            let (storage, _) = Storage::open(env.clone(), options()).await.unwrap();
+            storage.commit(put("before", 10), Durability::Sync).await.unwrap();
+            storage.close().await.unwrap();
+            drop(storage);
+            let (storage, _) = Storage::open(env.clone(), options()).await.unwrap();
+            storage.commit(put("since", 2000), Durability::Sync).await.unwrap();
+            drop(storage);
+            let newest = format!("wal/{}", env.disk.list("wal").await.unwrap().pop().unwrap());
+            let file = env.disk.open(&newest, OpenOptions { write: true, ..OpenOptions::read() }).await.unwrap();
+            file.truncate(blocks * 512).await.unwrap();
+            match Storage::open(env, options()).await.map(|_| ()) {
+                Err(Error::Corruption { file, offset, .. }) => assert_eq!((&*file, offset), (&*newest, blocks * 512)),
+                other => panic!("cut after {blocks} blocks: {other:?}"),
+            }
         }
     });
 }

@@ -34,10 +34,16 @@ pub(crate) struct Frame {
 
 /// A conversation that cannot go on: what is sent was never a message.
 #[derive(Debug)]
-pub(crate) struct Garbage(pub(crate) PgError);
+pub(crate) enum Garbage {
+    /// The client is told why, and the connection is closed.
+    Told(PgError),
+    /// Whoever sends a length that no message has does not speak the protocol: the connection is closed without a word,
+    /// and the log has the reason (PostgreSQL's COMMERROR).
+    Unheard(&'static str),
+}
 
 fn garbage(message: impl Into<std::borrow::Cow<'static, str>>) -> Garbage {
-    Garbage(PgError::new(SqlState::PROTOCOL_VIOLATION, message))
+    Garbage::Told(PgError::new(SqlState::PROTOCOL_VIOLATION, message))
 }
 
 /// Takes the first packet, if all of it has arrived.
@@ -47,7 +53,7 @@ pub(crate) fn take_opening(inbox: &mut BytesMut) -> std::result::Result<Option<O
     }
     let length = u32::from_be_bytes([inbox[0], inbox[1], inbox[2], inbox[3]]) as usize;
     if !(8..=STARTUP_BYTES_MAX).contains(&length) {
-        return Err(garbage("invalid length of startup packet"));
+        return Err(Garbage::Unheard("invalid length of startup packet"));
     }
     if inbox.len() < length {
         return Ok(None);
@@ -60,7 +66,7 @@ pub(crate) fn take_opening(inbox: &mut BytesMut) -> std::result::Result<Option<O
         80_877_104 => return Ok(Some(Opening::Gss)),
         80_877_102 => {
             if packet.len() != 8 {
-                return Err(garbage("invalid length of cancel request packet"));
+                return Err(Garbage::Unheard("invalid length of cancel request packet"));
             }
             return Ok(Some(Opening::Cancel { pid: packet.get_i32(), secret: packet.get_i32() }));
         }
@@ -98,7 +104,7 @@ pub(crate) fn take_frame(inbox: &mut BytesMut) -> std::result::Result<Option<Fra
     }
     let length = u32::from_be_bytes([inbox[1], inbox[2], inbox[3], inbox[4]]) as usize;
     if !(4..=limit).contains(&length) {
-        return Err(garbage("invalid message length"));
+        return Err(Garbage::Unheard("invalid message length"));
     }
     if inbox.len() < length + 1 {
         inbox.reserve((length + 1 - inbox.len()).min(1 << 20));
@@ -179,6 +185,11 @@ pub(crate) fn target(body: Bytes, what: &str) -> Result<(Target, String)> {
     Ok((target, name))
 }
 
+/// Sync or Flush: nothing.
+pub(crate) fn nothing(body: Bytes) -> Result<()> {
+    Reader(body).end()
+}
+
 pub(crate) fn execute(body: Bytes) -> Result<(String, usize)> {
     let mut reader = Reader(body);
     let (portal, rows) = (reader.text()?, reader.u32()?.cast_signed());
@@ -206,7 +217,10 @@ fn too_short() -> PgError {
 
 impl Reader {
     fn u8(&mut self) -> Result<u8> {
-        if self.0.is_empty() { Err(too_short()) } else { Ok(self.0.get_u8()) }
+        if self.0.is_empty() {
+            return Err(PgError::new(SqlState::PROTOCOL_VIOLATION, "no data left in message"));
+        }
+        Ok(self.0.get_u8())
     }
 
     fn u32(&mut self) -> Result<u32> {

@@ -219,7 +219,7 @@ impl Session {
 
     fn read_param(&mut self, number: usize, type_oid: Oid, format: Format, bytes: &[u8]) -> Result<Datum> {
         let read = match format {
-            Format::Binary => helios_types::io::receive(type_oid, bytes),
+            Format::Binary => helios_types::io::receive(type_oid, bytes).map_err(|error| in_parameter(error, number)),
             Format::Text => helios_types::io::checked_text(bytes).and_then(|text| {
                 if is_named_object(type_oid) {
                     let doors = self.doors()?;
@@ -324,4 +324,13 @@ impl Session {
         }
         outcome
     }
+}
+
+/// PostgreSQL says which parameter it was that has bytes left over, and only then.
+fn in_parameter(error: PgError, number: usize) -> PgError {
+    if error.code() == SqlState::INVALID_BINARY_REPRESENTATION && error.message() == "incorrect binary data format" {
+        let message = format!("incorrect binary data format in bind parameter {}", number + 1);
+        return PgError::new(SqlState::INVALID_BINARY_REPRESENTATION, message);
+    }
+    error
 }

@@ -4,20 +4,18 @@ use helios_types::{PgError, Result, SqlState, oid};
 
 use super::expression::BOOL;
 use super::operator::unequal_rows;
+use super::target_list::ENTRIES_MAX;
 use super::{Analyzer, at, error, place};
 use crate::expr::{BoolOp, Expr, ExprKind, ExprType, RowCompareOp};
 use crate::parse::protobuf as pb;
-
-/// Entries that a row may have (`MaxTupleAttributeNumber`).
-const ROW_ENTRIES_MAX: usize = 1664;
 
 impl Analyzer<'_> {
     /// `ROW(a, t.*, ...)`; DEFAULT only where an assignment takes it apart.
     pub(super) fn row_expr(&mut self, row: &pb::RowExpr, allow_default: bool) -> Result<Expr> {
         let context = self.current().context;
         let fields = self.expression_list(&row.args, context, allow_default)?;
-        if fields.len() > ROW_ENTRIES_MAX {
-            let message = format!("ROW expressions can have at most {ROW_ENTRIES_MAX} entries");
+        if fields.len() > ENTRIES_MAX {
+            let message = format!("ROW expressions can have at most {ENTRIES_MAX} entries");
             return Err(error(SqlState::TOO_MANY_COLUMNS, message).at(at(row.location)));
         }
         Ok(Expr { kind: ExprKind::Row(fields), ty: ExprType::new(oid::RECORD), location: place(row.location) })

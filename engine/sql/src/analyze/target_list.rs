@@ -13,6 +13,9 @@ use crate::parse::protobuf::{self as pb, node::Node};
 use crate::query::{RteKind, TargetEntry};
 use helios_types::Oid;
 
+/// Entries that a row or a target list may have (`MaxTupleAttributeNumber`).
+pub(super) const ENTRIES_MAX: usize = 1664;
+
 /// A visible output column.
 pub(super) fn entry(expr: Expr, name: impl Into<String>) -> TargetEntry {
     TargetEntry { expr, name: name.into(), junk: false, attnum: 0, table: Oid::NONE }
@@ -35,6 +38,10 @@ impl Analyzer<'_> {
             let name =
                 if target.name.is_empty() { figure_target_name(inner(value)?, &expr) } else { target.name.clone() };
             list.push(entry(expr, name));
+        }
+        if list.len() > ENTRIES_MAX {
+            let message = format!("target lists can have at most {ENTRIES_MAX} entries");
+            return Err(error(SqlState::TOO_MANY_COLUMNS, message));
         }
         Ok(list)
     }

@@ -176,7 +176,7 @@ pub(crate) async fn replay(
             Some(end) if walk.position != end => return Err(walk.damaged("the log is damaged where it was durable")),
             Some(_) => (),
             None if until.is_some_and(|until| walk.position >= until) => (),
-            None if (bytes.len() as u64) < header.capacity && !last.is_some_and(is_seal) => {
+            None if (bytes.len() as u64) < header.capacity && !is_sealed(&walk, last) => {
                 let what = format!("the segment is {} bytes long, of {} reserved", bytes.len(), header.capacity);
                 return Err(Error::corruption(&opened.path, bytes.len() as u64, what));
             }
@@ -190,7 +190,12 @@ pub(crate) async fn replay(
     Ok(replayed)
 }
 
-/// Whether a batch closes the log in order; only then is its segment shorter than was reserved.
+/// Whether the last batch closed the log in order; only then is its segment shorter than was reserved. A seal below
+/// the durable position of the segment's header closed an earlier segment: recovery wrote it again.
+fn is_sealed(walk: &Walk<'_>, last: Option<(&[u8], u32)>) -> bool {
+    walk.position > walk.header.durable_lsn && last.is_some_and(is_seal)
+}
+
 fn is_seal((body, records): (&[u8], u32)) -> bool {
     let records = record::decode_body(&Bytes::copy_from_slice(body), records);
     records.is_some_and(|records| records.contains(&Record::Seal))

@@ -14,6 +14,7 @@ use helios_types::{Datum, Oid};
 use super::operation::Operation;
 use crate::expr::{ExprType, SubLinkKind};
 use crate::functions::Suspending;
+use crate::parse::on_grown_stack;
 
 /// A compiled expression.
 #[derive(Debug)]
@@ -157,8 +158,27 @@ impl Node {
         }
     }
 
-    /// Calls back for every node directly below.
+    /// Whether there is nothing below.
+    pub(crate) fn is_leaf(&self) -> bool {
+        matches!(
+            self,
+            Node::Input(..)
+                | Node::Const(..)
+                | Node::Param(..)
+                | Node::ExecParam(..)
+                | Node::CaseTest(..)
+                | Node::Hoisted(..)
+        )
+    }
+
+    /// Calls back for every node directly below. The stack grows as a walk goes down.
     pub(crate) fn each_child<'a>(&'a self, visit: &mut dyn FnMut(&'a Node)) {
+        if !self.is_leaf() {
+            on_grown_stack(|| self.each_child_here(visit));
+        }
+    }
+
+    fn each_child_here<'a>(&'a self, visit: &mut dyn FnMut(&'a Node)) {
         match self {
             Node::Input(..)
             | Node::Const(..)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::EvalContext;
 use super::program::Node;
 use crate::execute::batch::ColumnRef;
+use crate::parse::on_grown_stack;
 
 /// Where a row's values come from.
 #[derive(Clone, Copy)]
@@ -29,8 +30,15 @@ impl RowInput<'_> {
 /// Values bound by enclosing CASEs, by depth.
 pub(crate) type CaseValues = SmallVec<[Datum; 2]>;
 
-/// Evaluates a node that never waits.
+/// Evaluates a node that never waits. It may be thousands of levels deep.
 pub(crate) fn eval(node: &Node, input: RowInput<'_>, cases: &mut CaseValues, env: &EvalContext<'_>) -> Result<Datum> {
+    if node.is_leaf() {
+        return eval_here(node, input, cases, env);
+    }
+    on_grown_stack(|| eval_here(node, input, cases, env))
+}
+
+fn eval_here(node: &Node, input: RowInput<'_>, cases: &mut CaseValues, env: &EvalContext<'_>) -> Result<Datum> {
     match node {
         Node::Input(index, _) => Ok(input.get(*index)),
         Node::Const(value, _) => Ok(value.clone()),

@@ -20,6 +20,7 @@ use super::operation::Operation;
 use super::program::{Apply, Node};
 use super::row::{self, RowInput};
 use crate::execute::batch::ColumnRef;
+use crate::parse::on_grown_stack;
 
 /// Below one row in this many, inputs are compacted.
 const COMPACT_FRACTION: usize = 4;
@@ -96,8 +97,12 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Evaluates a node that never waits.
+/// Evaluates a node that never waits. It may be thousands of levels deep.
 pub(crate) fn eval(node: &Node, frame: &Frame<'_>, env: &EvalContext<'_>) -> Result<ColumnRef> {
+    if node.is_leaf() { eval_here(node, frame, env) } else { on_grown_stack(|| eval_here(node, frame, env)) }
+}
+
+fn eval_here(node: &Node, frame: &Frame<'_>, env: &EvalContext<'_>) -> Result<ColumnRef> {
     let constant = |value: &Datum| Arc::new(Column::constant(node.oid(), value, frame.rows));
     match node {
         Node::Input(index, _) => Ok(frame.input(*index)),
