@@ -56,13 +56,4 @@ impl StatementDoors {
         let function = facts::procs().by_oid(facts::types().by_oid(type_oid)?.input)?;
         functions::call(function.source, &[Datum::text(text)], &self.lookup(), self)
     }
-
-    /// Prints a value of a `reg*` type; `None` for other types.
-    pub(crate) fn named_object_output(&self, type_oid: Oid, value: &Datum) -> Option<Result<Datum>> {
-        if !is_named_object(type_oid) {
-            return None;
-        }
-        let function = facts::procs().by_oid(facts::types().by_oid(type_oid)?.output)?;
-        functions::call(function.source, std::slice::from_ref(value), &self.lookup(), self)
-    }
 }

@@ -226,8 +226,4 @@ impl Session {
     pub(super) fn warn_no_block(&mut self, message: &str) {
         self.notices.push(notice(Severity::Warning, SqlState::NO_ACTIVE_SQL_TRANSACTION, message));
     }
-
-    pub(crate) fn notify(&mut self, notices: impl IntoIterator<Item = Notice>) {
-        self.notices.extend(notices);
-    }
 }

@@ -62,10 +62,10 @@ impl Analyzer<'_> {
         location: Option<u32>,
     ) -> Result<Expr> {
         let source = expr.ty.oid;
-        if source == target || target == oid::ANY || self.is_polymorphic(target) {
-            if source != oid::UNKNOWN || !self.is_container_pseudo_type(target) {
-                return Ok(self.relabel_domain_for(expr, target, form));
-            }
+        if (source == target || target == oid::ANY || self.is_polymorphic(target))
+            && (source != oid::UNKNOWN || !self.is_container_pseudo_type(target))
+        {
+            return Ok(self.relabel_domain_for(expr, target, form));
         }
         if source == oid::UNKNOWN
             && let ExprKind::Const(value) = &expr.kind

@@ -130,7 +130,7 @@ impl Analyzer<'_> {
                 self.lookup().function_signature(name, arguments)
             })?;
         } else if proc.kind == ProcKind::Aggregate {
-            self.check_aggregate_call(call, proc, &shown, args.len(), || String::new())?;
+            self.check_aggregate_call(call, proc, &shown, args.len(), String::new)?;
         }
         if proc.kind == ProcKind::Window {
             let refuse = |message: String| error(SqlState::WRONG_OBJECT_TYPE, message).at(at(location));

@@ -390,7 +390,7 @@ pub(super) const FUNCTIONS: &[&[Entry]] = &[&[
     ),
     ("generate_subscripts", Implementation::Set(|_, args, emit| subscripts(args, emit))),
     ("generate_subscripts_nodir", Implementation::Set(|_, args, emit| subscripts(args, emit))),
-    ("width_bucket_array", Implementation::Scalar(|ctx, args| width_bucket(ctx, args))),
+    ("width_bucket_array", Implementation::Scalar(width_bucket)),
 ]];
 
 fn subscripts(args: &[Datum], emit: &mut dyn FnMut(&[Datum]) -> Result<()>) -> Result<()> {

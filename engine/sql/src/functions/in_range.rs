@@ -63,7 +63,7 @@ fn numerics(value: &Numeric, base: &Numeric, offset: &Numeric, (sub, less): (boo
     if base.is_nan() {
         return Ok(Datum::Bool(less));
     }
-    if !offset.is_finite() && !base.is_finite() && !base.is_negative() == sub {
+    if !offset.is_finite() && !base.is_finite() && base.is_negative() != sub {
         return Ok(Datum::Bool(true));
     }
     let bound = if sub { base.subtract(offset)? } else { base.add(offset)? };

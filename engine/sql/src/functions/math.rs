@@ -13,7 +13,7 @@ use super::float::{overflow, underflow};
 use super::native::{fallible, map};
 use super::{Entry, Implementation};
 
-const RADIANS_PER_DEGREE: f64 = 0.0174532925199432957692;
+const RADIANS_PER_DEGREE: f64 = PI / 180.0;
 
 #[cold]
 fn input_out_of_range() -> PgError {

@@ -376,7 +376,7 @@ impl Dissection<'_> {
             return min == 0;
         }
         let count = span.len() / length;
-        if span.len() % length != 0 || count < min || max.is_some_and(|max| count > max) {
+        if !span.len().is_multiple_of(length) || count < min || max.is_some_and(|max| count > max) {
             return false;
         }
         let same = |a: &char, b: &char| {

@@ -485,7 +485,7 @@ fn write(picture: &Picture, places: &Places, before: usize, behind: usize) -> Re
         out: String::new(),
     };
     if picture.plus || picture.minus {
-        writer.sign_written = !(picture.plus && !picture.minus);
+        writer.sign_written = !picture.plus || picture.minus;
     } else {
         if !places.negative && picture.fill {
             writer.bracket = false;

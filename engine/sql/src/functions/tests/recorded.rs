@@ -243,7 +243,7 @@ fn functions_answer_as_postgresql_does() {
         for (number, line) in text.lines().enumerate() {
             if let Some(heading) = line.strip_prefix("@ ") {
                 let next = target(heading);
-                functions += usize::from((next.implementation.is_some() || next.aggregate.is_some()));
+                functions += usize::from(next.implementation.is_some() || next.aggregate.is_some());
                 if next.implementation.is_none() && next.aggregate.is_none() {
                     unbound += 1;
                     missing.push(next.proc.source);
