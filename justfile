@@ -61,6 +61,7 @@ pgbench *OPTIONS:
 bench-smoke *OPTIONS:
     cargo build --release -p helios
     cargo build --release -p helios-benches --features peers
+    @mkdir -p reports
     sqllogic/reference/pg run cargo run --release -p helios-benches --features peers --bin bench-smoke -- --json reports/bench-smoke.json {{OPTIONS}}
 
 # criterion's view of a point read and a commit.
