@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!             BEGIN                       error
-//!   Idle ───────────────▶ InBlock ─────────────────▶ Failed
+//!   Idle ───────────────▶ Begun ─────────────────▶ Failed
 //!     │ ◀── COMMIT, ROLLBACK ──┘ ◀── ROLLBACK TO ──────┘ │
 //!     │ ◀───────────── COMMIT (rolls back), ROLLBACK ────┘
 //!     └─ any statement ─▶ Implicit ── end of statement, script or Sync ─▶ Idle

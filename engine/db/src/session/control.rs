@@ -88,7 +88,7 @@ impl Session {
             self.settings_changed();
             return Ok(());
         }
-        if !matches!(self.block, Block::InBlock) {
+        if !matches!(self.block, Block::Begun) {
             self.warn_no_block("SET TRANSACTION can only be used in transaction blocks");
         }
         let Some(current) = self.current_modes() else { return Ok(()) };
@@ -148,7 +148,7 @@ impl Session {
         match statement.kind() {
             kind @ (Kind::TransStmtBegin | Kind::TransStmtStart) => {
                 let tag = if kind == Kind::TransStmtBegin { "BEGIN" } else { "START TRANSACTION" };
-                if matches!(self.block, Block::InBlock | Block::Failed) {
+                if matches!(self.block, Block::Begun | Block::Failed) {
                     let message = "there is already a transaction in progress";
                     self.notices.push(warning(SqlState::ACTIVE_SQL_TRANSACTION, message));
                     return Ok(tag);
@@ -163,12 +163,12 @@ impl Session {
                     let asked = self.modes(&statement.options, current)?;
                     self.change_modes(current, asked)?;
                 }
-                self.block = Block::InBlock;
+                self.block = Block::Begun;
                 Ok(tag)
             }
             Kind::TransStmtCommit => self.commit_block(statement.chain).await,
             Kind::TransStmtRollback => {
-                let in_block = matches!(self.block, Block::InBlock | Block::Failed);
+                let in_block = matches!(self.block, Block::Begun | Block::Failed);
                 self.no_block_warning(in_block, statement.chain, "ROLLBACK AND CHAIN")?;
                 let modes = self.chained_modes(statement.chain);
                 self.abort();
@@ -199,7 +199,7 @@ impl Session {
                     self.portals.retain(|_, portal| portal.depth() <= depth);
                     self.settings.rollback_to(depth);
                     self.settings_changed();
-                    self.block = Block::InBlock;
+                    self.block = Block::Begun;
                 }
                 Ok("ROLLBACK")
             }
@@ -212,7 +212,7 @@ impl Session {
 
     async fn commit_block(&mut self, chain: bool) -> Result<&'static str> {
         let failed = matches!(self.block, Block::Failed);
-        self.no_block_warning(failed || matches!(self.block, Block::InBlock), chain, "COMMIT AND CHAIN")?;
+        self.no_block_warning(failed || matches!(self.block, Block::Begun), chain, "COMMIT AND CHAIN")?;
         let modes = self.chained_modes(chain);
         if failed {
             self.abort();
@@ -245,12 +245,12 @@ impl Session {
     fn chain(&mut self, modes: Option<Modes>) {
         if let Some(modes) = modes {
             self.begin(modes);
-            self.block = Block::InBlock;
+            self.block = Block::Begun;
         }
     }
 
     fn require_block(&self, what: &str) -> Result<()> {
-        if matches!(self.block, Block::InBlock | Block::Failed) {
+        if matches!(self.block, Block::Begun | Block::Failed) {
             return Ok(());
         }
         Err(PgError::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, format!("{what} can only be used in transaction blocks")))

@@ -116,7 +116,7 @@ impl Session {
         if declare.options & SCROLL != 0 {
             return Err(PgError::unsupported("DECLARE SCROLL CURSOR"));
         }
-        if self.block != Block::InBlock {
+        if self.block != Block::Begun {
             return Err(PgError::new(
                 SqlState::NO_ACTIVE_SQL_TRANSACTION,
                 "DECLARE CURSOR can only be used in transaction blocks",

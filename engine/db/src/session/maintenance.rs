@@ -33,7 +33,7 @@ impl Session {
 
     /// LOCK TABLE.
     pub(super) async fn lock_tables(&mut self, statement: &pb::LockStmt) -> Result<&'static str> {
-        if self.block != Block::InBlock {
+        if self.block != Block::Begun {
             return Err(PgError::new(
                 SqlState::NO_ACTIVE_SQL_TRANSACTION,
                 "LOCK TABLE can only be used in transaction blocks",

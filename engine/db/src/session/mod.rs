@@ -103,7 +103,7 @@ enum Block {
     /// A transaction that ends with the script, or at the next sync.
     Implicit,
     /// BEGIN.
-    InBlock,
+    Begun,
     /// BEGIN, then an error.
     Failed,
 }
@@ -244,7 +244,7 @@ impl Session {
     pub fn status(&self) -> TransactionStatus {
         match self.block {
             Block::Idle | Block::Implicit => TransactionStatus::Idle,
-            Block::InBlock => TransactionStatus::InTransaction,
+            Block::Begun => TransactionStatus::InTransaction,
             Block::Failed => TransactionStatus::Failed,
         }
     }
@@ -289,7 +289,7 @@ impl Session {
         (self.copy_in, self.copied) = (None, None);
         self.activity.set_committing(false);
         match self.block {
-            Block::InBlock | Block::Failed => {
+            Block::Begun | Block::Failed => {
                 let depth = self.active.as_mut().map_or(0, Active::fail);
                 self.portals.retain(|_, portal| portal.depth() < depth);
                 match depth.checked_sub(1) {
@@ -413,7 +413,7 @@ impl Session {
     fn report_idle(&mut self) {
         let state = match self.block {
             Block::Idle | Block::Implicit => ActivityState::Idle,
-            Block::InBlock => ActivityState::IdleInTransaction,
+            Block::Begun => ActivityState::IdleInTransaction,
             Block::Failed => ActivityState::IdleInFailedTransaction,
         };
         let now = self.database.env().clock.wall();

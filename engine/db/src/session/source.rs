@@ -22,7 +22,7 @@ pub(crate) struct Source {
 
 #[derive(Debug)]
 enum Tree {
-    Parsed(RawStatement),
+    Parsed(Box<RawStatement>),
     Made(Box<Node>),
 }
 
@@ -30,7 +30,7 @@ impl Source {
     pub(crate) fn parse(text: &str) -> Result<Arc<Source>> {
         let parsed = parse_with(text, ParseOptions::default())?;
         let plans = parsed.statements.iter().map(|_| <[_; 2]>::default()).collect();
-        let trees = parsed.statements.into_iter().map(Tree::Parsed).collect();
+        let trees = parsed.statements.into_iter().map(|statement| Tree::Parsed(Box::new(statement))).collect();
         Ok(Arc::new(Source { text: text.into(), trees, notices: parsed.notices, plans }))
     }
 

@@ -150,7 +150,7 @@ impl Session {
 
     /// Whether a statement runs inside a block, or in a script with others, where some may not.
     pub(super) fn is_in_block(&self) -> bool {
-        self.block == Block::InBlock || self.in_script
+        self.block == Block::Begun || self.in_script
     }
 
     /// 25001, for statements that must be alone.

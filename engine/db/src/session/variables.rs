@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use helios_catalog::facts;
 use helios_sql::execute::Batch;
+use helios_sql::parse::Severity;
 use helios_sql::parse::protobuf as pb;
 use helios_sql::parse::protobuf::node::Node;
-use helios_sql::parse::{Notice, Severity};
 use helios_types::{Datum, Oid, PgError, Result, SqlState, oid};
 
 use super::portal::State;
@@ -84,7 +84,7 @@ impl Session {
     pub(super) fn set_variable(&mut self, statement: &pb::VariableSetStmt) -> Result<&'static str> {
         use pb::VariableSetKind as Kind;
         let scope = if statement.is_local { SetScope::Local } else { SetScope::Session };
-        if statement.is_local && self.block != Block::InBlock && statement.kind() != Kind::VarSetMulti {
+        if statement.is_local && self.block != Block::Begun && statement.kind() != Kind::VarSetMulti {
             self.warn_no_block("SET LOCAL can only be used in transaction blocks");
         }
         match statement.kind() {
@@ -200,7 +200,7 @@ impl Session {
     pub(super) fn discard(&mut self, target: pb::DiscardMode) -> Result<&'static str> {
         match target {
             pb::DiscardMode::DiscardAll => {
-                if self.block == Block::InBlock {
+                if self.block == Block::Begun {
                     return Err(PgError::new(
                         SqlState::ACTIVE_SQL_TRANSACTION,
                         "DISCARD ALL cannot run inside a transaction block",

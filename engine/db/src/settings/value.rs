@@ -251,7 +251,7 @@ pub(super) fn is_custom_name(key: &str) -> bool {
         part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
     };
-    key.contains('.') && parts.all(|part| is_word(part))
+    key.contains('.') && parts.all(is_word)
 }
 
 #[cfg(test)]
