@@ -3,6 +3,7 @@
 //! Exit status: 0 when everything went well, 1 when a statement, a check or a server failed, 2 for wrong arguments.
 
 mod serve;
+mod sim;
 mod sql;
 mod table;
 mod verify;
@@ -28,6 +29,8 @@ enum Command {
     Serve(serve::ServeArguments),
     /// Read a whole data directory and report whatever does not hold: checksums, key order, indexes against tables.
     Verify(verify::VerifyArguments),
+    /// Run the whole database in simulated worlds that fail, and replay what went wrong.
+    Sim(sim::SimArguments),
 }
 
 /// The data directory, wherever a command takes one.
@@ -39,12 +42,16 @@ struct DataDirectory {
 }
 
 fn main() -> ExitCode {
+    let command = Arguments::parse().command;
+    // A simulated disk fails all the time, and what comes of it is in the report.
+    let usual = if matches!(command, Command::Sim(_)) { "off" } else { "warn,helios_env=info,helios=info" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,helios_env=info,helios=info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
-    match Arguments::parse().command {
+    match command {
         Command::Sql(arguments) => sql::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
     }
 }

@@ -144,7 +144,7 @@ impl Shell {
                 }
             }
             Reply::Complete(tag) => match table.take() {
-                Some((table, _)) => print!("{}\n", table.render()),
+                Some((table, _)) => println!("{}", table.render()),
                 None => println!("{tag}"),
             },
             Reply::CopyData(data) => print!("{}", String::from_utf8_lossy(&data)),

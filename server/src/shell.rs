@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
@@ -185,7 +186,8 @@ async fn converse(
     loop {
         let activity = conversation.activity().cloned();
         let progress = {
-            let mut advance = std::pin::pin!(shielded(conversation.advance()));
+            let mut advance = std::pin::pin!(conversation.advance());
+            let mut advance = shielded(advance.as_mut());
             tokio::select! {
                 biased;
                 progress = &mut advance => progress,
@@ -234,17 +236,11 @@ async fn converse(
 }
 
 /// A defect in one statement must not leave its client without a word.
-async fn shielded<T>(future: impl Future<Output = T>) -> std::thread::Result<T> {
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|cx| {
-        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
+fn shielded<F: Future>(mut future: Pin<&mut F>) -> impl Future<Output = std::thread::Result<F::Output>> + Unpin {
+    std::future::poll_fn(move |cx| match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
     })
-    .await
 }
 
 async fn flush(stream: &mut TcpStream, conversation: &mut Conversation) -> std::io::Result<()> {

@@ -80,6 +80,9 @@ impl Database {
             Storage::open(env.clone(), config.storage_options()).await.map_err(helios_txn::Error::from)?;
         let transactions = Transactions::new(env.clone(), storage, recovery.last_xid + 1);
         let catalog = load_catalog(&transactions, recovery.catalog_version).await?;
+        if recovery.replayed_commits > 0 && catalog.tables().next().is_some() {
+            env.sometimes("db: a catalog with tables was recovered");
+        }
         let memory = MemoryBudget::new(config.query_memory());
         let started = env.clock.wall();
         let database = Database {

@@ -2,7 +2,7 @@
 
 mod support;
 
-use heliosdb::TransactionStatus;
+use heliosdb::{CancelReason, Reply, TransactionStatus};
 use support::{database, script, session};
 
 #[test]
@@ -67,4 +67,24 @@ fn settings_follow_the_transaction() {
     assert_eq!(show(&mut session), "two");
     assert_eq!(script(&mut session, "reset application_name"), ["RESET"]);
     assert_eq!(show(&mut session), "");
+}
+
+/// PostgreSQL ignores a cancel request that finds a session between its statements; an error here would say of a
+/// transaction that has committed that it has not.
+#[test]
+fn a_cancel_request_that_comes_after_the_commit_of_a_script_does_not_deny_it() {
+    let database = database();
+    let mut session = session(&database);
+    script(&mut session, "create table t (a int)");
+    let env = database.env().clone();
+    env.block_on(async {
+        session.query("insert into t values (1); insert into t values (2)");
+        for _ in 0..2 {
+            let reply = session.next().await.expect("both insertions succeed");
+            assert!(matches!(reply, Some(Reply::Complete(_))));
+        }
+        session.activity().cancel(CancelReason::UserRequest);
+        assert!(session.next().await.expect("the script has committed").is_none());
+    });
+    assert_eq!(script(&mut session, "select count(*) from t"), ["count", "2", "SELECT 1"]);
 }

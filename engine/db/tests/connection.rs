@@ -81,6 +81,7 @@ fn transactions_are_guards() -> Result<()> {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the connection is shared between real threads")]
 fn a_connection_can_be_cancelled_from_elsewhere() -> Result<()> {
     let database = Database::open(":memory:")?;
     let connection = database.connect()?;

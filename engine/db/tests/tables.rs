@@ -191,3 +191,21 @@ fn cursors_and_prepared_statements() {
     assert_eq!(script(&mut session, "deallocate q"), ["DEALLOCATE"]);
     assert_eq!(script(&mut session, "execute q (1)"), ["ERROR 26000 prepared statement \"q\" does not exist"]);
 }
+
+/// The second statement finds a row that its own transaction has written, with index entries that it has not: they are
+/// in storage, and have to be deleted there.
+#[test]
+fn a_row_that_is_changed_twice_in_one_transaction_takes_its_index_entries_with_it() {
+    let (database, mut session) = with_table("create table t (id int primary key, code int unique, n int)");
+    assert_eq!(script(&mut session, "insert into t values (1, 10, 0), (2, 20, 0), (3, 30, 0)"), ["INSERT 0 3"]);
+    script(&mut session, "begin; update t set n = 1 where id < 4; update t set code = 11 where id = 1; commit");
+    script(&mut session, "begin; update t set n = 2 where id < 4; delete from t where id = 2; commit");
+    script(&mut session, "begin; update t set n = 3 where id < 4; update t set id = 4 where id = 3; commit");
+    let report = database.env().block_on(database.verify()).expect("memory can be read");
+    assert_eq!(report.problems, Vec::<String>::new());
+    assert_eq!(script(&mut session, "select id from t where code = 10"), ["id", "SELECT 0"]);
+    assert_eq!(
+        script(&mut session, "insert into t values (5, 10, 0), (6, 20, 0) on conflict do nothing"),
+        ["INSERT 0 2"]
+    );
+}

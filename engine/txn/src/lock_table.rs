@@ -311,6 +311,7 @@ impl LockTable {
                     ));
                 }
             }
+            self.env.sometimes("txn: a deadlock was detected");
             return Err(Error::Deadlock { detail: lines.join("\n") });
         }
         Ok(())

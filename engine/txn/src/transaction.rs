@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::lock_table::{Acquired, LockTable, LockTag, Owner};
 use crate::mode::{RowLockMode, TableLockMode, Wait};
 use crate::scan::TransactionScan;
-use crate::sequences::Sequences;
+use crate::sequences::{Carried, Sequences};
 use crate::write_set::OwnVersion;
 
 /// PostgreSQL's isolation levels, as far as they exist here: READ UNCOMMITTED is READ COMMITTED, and SERIALIZABLE is
@@ -337,12 +337,17 @@ impl Transaction {
             }
             if self.options.isolation == IsolationLevel::RepeatableRead {
                 let what = if matches!(newest.value, Value::Deleted) { "delete" } else { "update" };
+                self.shared.env.sometimes("txn: the first updater won");
                 return Err(Error::SerializationFailure(what));
             }
             match &newest.value {
-                Value::Row(_) if newest.birth == seen.birth => return Ok(RowLock::Newer { key, version: newest }),
+                Value::Row(_) if newest.birth == seen.birth => {
+                    self.shared.env.sometimes("txn: a row was newer than its statement's snapshot");
+                    return Ok(RowLock::Newer { key, version: newest });
+                }
                 Value::Moved { to } if newest.birth == seen.birth => {
                     forget();
+                    self.shared.env.sometimes("txn: a waiter followed a row to its new key");
                     key = to.clone();
                     moved = true;
                 }
@@ -462,7 +467,9 @@ impl Transaction {
         self.shared.locks.drop_last(&self.owner, &LockTag::Row(space, key));
     }
 
-    /// Deletes an index entry of a row that this transaction holds. `base_live` as in [`Transaction::put`].
+    /// Deletes an index entry of a row that this transaction holds. `base_live` as in [`Transaction::put`]; what the
+    /// transaction has put there itself is known. An entry that it has not written is in storage, whoever wrote the row:
+    /// an earlier statement may have written the row again and left its keys as they were.
     pub fn delete_entry(&self, statement: &Statement, space: Space, key: Bytes, base_live: bool) {
         self.assign_xid();
         let version = OwnVersion { command: statement.command, value: Value::Deleted, birth: None };
@@ -517,9 +524,9 @@ impl Transaction {
             return Ok(None);
         }
         let batch = WriteBatch { xid: self.assign_xid(), ..batch };
-        let outcome = self.shared.storage.enqueue_commit(batch, durability);
-        let mut committing =
-            Committing { shared: self.shared.clone(), owner: self.owner.clone(), outcome: Some(outcome), on_published };
+        let (outcome, carried) = self.shared.sequences.enqueue(batch, durability);
+        let (shared, owner) = (self.shared.clone(), self.owner.clone());
+        let mut committing = Committing { shared, owner, outcome: Some(outcome), carried, on_published };
         let committed = std::future::poll_fn(|cx| committing.poll_outcome(cx)).await;
         committing.finish(committed.is_ok());
         Ok(Some(committed?))
@@ -554,6 +561,7 @@ struct Committing {
     shared: Arc<Shared>,
     owner: Arc<Owner>,
     outcome: Option<LogCommit>,
+    carried: Carried,
     on_published: Option<Box<dyn FnOnce() + Send>>,
 }
 
@@ -565,6 +573,9 @@ impl Committing {
 
     fn finish(&mut self, committed: bool) {
         self.outcome = None;
+        if committed {
+            self.shared.sequences.settle(&self.carried);
+        }
         if let (true, Some(on_published)) = (committed, self.on_published.take()) {
             on_published();
         }
@@ -579,8 +590,10 @@ impl Drop for Committing {
                 shared: self.shared.clone(),
                 owner: self.owner.clone(),
                 outcome: None,
+                carried: std::mem::take(&mut self.carried),
                 on_published: self.on_published.take(),
             };
+            self.shared.env.sometimes("txn: a commit's client left");
             let spawn = self.shared.env.spawn.clone();
             // Nobody is left to hear the outcome; the locks and the catalog must still learn it.
             let _detached = spawn

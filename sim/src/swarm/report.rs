@@ -113,6 +113,23 @@ impl SwarmReport {
         self.marks_missing = self.marks.missing(expected_marks);
     }
 
+    /// Adds what another swarm of the same workload saw, over other seeds.
+    pub fn merge(&mut self, other: SwarmReport) {
+        self.seeds += other.seeds;
+        self.commits += other.commits;
+        self.checks += other.checks;
+        self.crashes += other.crashes;
+        self.io_events += other.io_events;
+        self.faults.add(&other.faults);
+        self.marks.add(&other.marks);
+        self.failures.extend(other.failures);
+        self.trace_hash = self.trace_hash.wrapping_add(other.trace_hash);
+        self.commits_each.extend(other.commits_each);
+        let elapsed = self.elapsed + other.elapsed;
+        let expected: Vec<&'static str> = self.marks_missing.clone();
+        self.finish(&expected, elapsed);
+    }
+
     /// Lives per second of real time.
     pub fn seeds_per_second(&self) -> f64 {
         self.seeds as f64 / self.elapsed.as_secs_f64().max(1e-9)

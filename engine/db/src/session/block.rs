@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!             BEGIN                       error
-//!   Idle ───────────────▶ Begun ─────────────────▶ Failed
+//!   Idle ─────────────────▶ Begun ───────────────────▶ Failed
 //!     │ ◀── COMMIT, ROLLBACK ──┘ ◀── ROLLBACK TO ──────┘ │
 //!     │ ◀───────────── COMMIT (rolls back), ROLLBACK ────┘
 //!     └─ any statement ─▶ Implicit ── end of statement, script or Sync ─▶ Idle

@@ -28,6 +28,17 @@ pub(super) enum Run {
     },
 }
 
+impl Run {
+    /// Whether there is nothing to go on with.
+    fn is_over(&self) -> bool {
+        match self {
+            Run::Idle => true,
+            Run::Script(script) => script.current.is_none() && script.next == script.source.len(),
+            Run::Text(_) | Run::Portal { .. } => false,
+        }
+    }
+}
+
 /// A script under way.
 pub(super) struct Script {
     source: Arc<Source>,
@@ -52,7 +63,11 @@ impl Session {
     ///
     /// The statement's; the transaction has failed then, and nothing is left to run.
     pub async fn next(&mut self) -> Result<Option<Reply>> {
-        if matches!(self.run, Run::Idle) {
+        if self.run.is_over() {
+            // Nothing is left that could be cancelled: what has committed has, however late somebody asks.
+            if !matches!(std::mem::replace(&mut self.run, Run::Idle), Run::Idle) {
+                self.report_idle();
+            }
             return Ok(None);
         }
         let (env, activity, deadline) = (self.database.env().clone(), self.activity.clone(), self.deadline);

@@ -78,17 +78,17 @@ impl Session {
             Node::VariableSetStmt(set) => self.set_variable(set).map(done),
             Node::PrepareStmt(prepare) => self.prepare_statement(prepare, statement).map(done),
             Node::DeclareCursorStmt(declare) => self.declare_cursor(declare, statement).map(done),
-            Node::FetchStmt(fetch) => self.fetch_cursor(fetch).await,
+            Node::FetchStmt(fetch) => Box::pin(self.fetch_cursor(fetch)).await,
             Node::ClosePortalStmt(close) => self.close_cursor(&close.portalname).map(done),
-            Node::CopyStmt(copy) => self.copy(copy, statement).await,
+            Node::CopyStmt(copy) => Box::pin(self.copy(copy, statement)).await,
             Node::LockStmt(lock) => self.lock_tables(lock).await.map(done),
-            Node::VacuumStmt(vacuum) => self.vacuum(vacuum).await.map(done),
+            Node::VacuumStmt(vacuum) => Box::pin(self.vacuum(vacuum)).await.map(done),
             Node::CheckPointStmt(_) => {
                 self.database.checkpoint().await?;
                 Ok(done("CHECKPOINT"))
             }
             Node::ConstraintsSetStmt(_) => Ok(done("SET CONSTRAINTS")),
-            node if ddl::is_ddl(node) => self.ddl(statement).await.map(done),
+            node if ddl::is_ddl(node) => Box::pin(self.ddl(statement)).await.map(done),
             node => Err(PgError::unsupported(statement_name(node))),
         }
     }

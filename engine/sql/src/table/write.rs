@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use helios_catalog::model::Index;
 use helios_env::sync::{AtomicU32, Ordering};
-use helios_storage::{CommitTs, Value, Version};
+use helios_storage::{Value, Version};
 use helios_txn::{Inserted, Statement, Transaction};
 use helios_types::{Datum, Result};
 
@@ -118,7 +118,6 @@ impl TableAccess {
                 return Ok(InsertOutcome::Conflict { index: primary.clone(), key_values, row_key: new_key });
             }
         }
-        let base_live = is_committed(previous);
         for ((access, old_expressions), expressions) in self.indexes.iter().zip(old_expressions).zip(expressions) {
             let entry_of = |values: &[Datum], expressions: &Option<Vec<Datum>>, key: &Bytes| {
                 let Some(expressions) = expressions else { return Ok(None) };
@@ -135,7 +134,7 @@ impl TableAccess {
                 continue;
             }
             if let Some((entry, _)) = old_entry {
-                transaction.delete_entry(statement, access.space, entry.key, base_live);
+                transaction.delete_entry(statement, access.space, entry.key, true);
             }
             if let Some((entry, key_values)) = new_entry
                 && let Some(row_key) = access.add(transaction, statement, entry, &new_key).await?
@@ -159,7 +158,7 @@ impl TableAccess {
         for (access, expressions) in self.indexes.iter().zip(expressions) {
             let Some(expressions) = expressions else { continue };
             let entry = access.entry(&access.key_values(values, expressions)?, key)?;
-            transaction.delete_entry(statement, access.space, entry.key, is_committed(previous));
+            transaction.delete_entry(statement, access.space, entry.key, true);
         }
         transaction.delete(statement, self.space, key.clone(), previous);
         Ok(())
@@ -211,9 +210,4 @@ impl IndexAccess {
             Some(holder) => Ok(InsertOutcome::Conflict { index: self.index.clone(), key_values, row_key: holder }),
         }
     }
-}
-
-/// Whether storage, rather than the write set, holds the version.
-fn is_committed(version: &Version) -> bool {
-    version.commit_ts != CommitTs::NEWEST
 }

@@ -1,0 +1,147 @@
+//! `helios sim`: the whole database in the simulated world, as long as one likes.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use helios_sim::{Bundle, Life, Swarm, SwarmReport, Workload, render, replay, swarm};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Arguments of `helios sim`.
+#[derive(clap::Args)]
+pub(crate) struct SimArguments {
+    #[command(subcommand)]
+    command: SimCommand,
+}
+
+#[derive(clap::Subcommand)]
+enum SimCommand {
+    /// Live many simulated lives, one per seed: power cuts, kills, torn and lost writes, failing disks, clients that leave.
+    /// A failure is shrunk and left in target/sim/failures with the command that replays it.
+    Run(RunArguments),
+    /// Live the life in a failure's directory again, step by step.
+    Replay(ReplayArguments),
+    /// List the workloads.
+    List,
+}
+
+/// Arguments of `helios sim run`.
+#[derive(clap::Args)]
+struct RunArguments {
+    /// The workload, one of `helios sim list`, or all of them.
+    #[arg(long, default_value = "all", value_name = "NAME|all")]
+    workload: String,
+    /// How many seeds each workload gets.
+    #[arg(long, default_value_t = 200, value_name = "S")]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0, value_name = "SEED")]
+    from: u64,
+    /// Threads; the number of processors when it is not said.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Begin no further seeds of a workload after so many seconds.
+    #[arg(long, value_name = "S")]
+    seconds: Option<u64>,
+}
+
+/// Arguments of `helios sim replay`.
+#[derive(clap::Args)]
+struct ReplayArguments {
+    /// The failure's directory, as the swarm printed it.
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// Replay every decision of the failing run instead of the smallest ones that still fail.
+    #[arg(long)]
+    full: bool,
+}
+
+pub(crate) fn run(arguments: &SimArguments) -> ExitCode {
+    match &arguments.command {
+        SimCommand::Run(arguments) => run_swarms(arguments),
+        SimCommand::Replay(arguments) => replay_bundle(arguments),
+        SimCommand::List => {
+            for workload in helios_workloads::all() {
+                println!("{}", workload.name());
+            }
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn unknown(name: &str) -> ExitCode {
+    let names: Vec<String> = helios_workloads::all().iter().map(|workload| workload.name().to_owned()).collect();
+    eprintln!("helios: there is no workload \"{name}\"; there are: {}", names.join(", "));
+    ExitCode::from(2)
+}
+
+fn run_swarms(arguments: &RunArguments) -> ExitCode {
+    let mut workloads = helios_workloads::all();
+    if arguments.workload != "all" {
+        workloads.retain(|workload| workload.name() == arguments.workload);
+    }
+    if workloads.is_empty() {
+        return unknown(&arguments.workload);
+    }
+    let clean = workloads.iter().fold(true, |clean, workload| {
+        let report = run_swarm(arguments, workload.as_ref());
+        print!("{report}");
+        clean && report.failures.is_empty()
+    });
+    if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Seeds between two looks at the clock and the progress bar.
+const SEEDS_AT_ONCE: u64 = 16;
+
+/// A swarm in pieces, so that there is something to see while it runs.
+fn run_swarm(arguments: &RunArguments, workload: &dyn Workload) -> SwarmReport {
+    let jobs = arguments.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let end = arguments.from.saturating_add(arguments.seeds);
+    let deadline = arguments.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let progress = ProgressBar::new(arguments.seeds).with_prefix(workload.name().to_owned());
+    let style = ProgressStyle::with_template("{prefix}: {pos} of {len} seeds {wide_bar} {per_sec}, {eta} left {msg}");
+    progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let piece = |first: u64| {
+        let time_max = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let seeds = first..first.saturating_add(SEEDS_AT_ONCE.max(jobs as u64)).min(end);
+        swarm(&Swarm { jobs, time_max, ..Swarm::new("helios-sim", seeds) }, workload)
+    };
+    let mut report = piece(arguments.from);
+    let mut next = arguments.from + SEEDS_AT_ONCE.max(jobs as u64);
+    progress.inc(report.seeds);
+    while next < end && report.failures.is_empty() && deadline.is_none_or(|deadline| Instant::now() < deadline) {
+        let further = piece(next);
+        next += SEEDS_AT_ONCE.max(jobs as u64);
+        progress.inc(further.seeds);
+        report.merge(further);
+        progress.set_message(format!("{} commits, {} crashes", report.commits, report.crashes));
+    }
+    progress.finish_and_clear();
+    report
+}
+
+fn replay_bundle(arguments: &ReplayArguments) -> ExitCode {
+    let bundle = match Bundle::read(&arguments.directory) {
+        Ok(bundle) => bundle,
+        Err(error) => {
+            eprintln!("helios: could not read \"{}\": {error}", arguments.directory.display());
+            return ExitCode::from(2);
+        }
+    };
+    let Some(workload) = helios_workloads::find(&bundle.workload) else { return unknown(&bundle.workload) };
+    let Life { result, trace, trace_hash, faults, .. } = replay(workload.as_ref(), &bundle, !arguments.full);
+    print!("{}", render(&trace));
+    let fired: Vec<String> = faults.fired().map(|(kind, count)| format!("{} {count}", kind.name())).collect();
+    println!("{}, seed {}: trace {trace_hash:016x}; faults: {}", bundle.workload, bundle.seed, fired.join(", "));
+    match result {
+        Ok(stats) => {
+            println!("ended well: {} commits, {} checks", stats.commits, stats.checks);
+            ExitCode::SUCCESS
+        }
+        Err(violation) => {
+            println!("VIOLATION: {violation}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! HeliosDB itself in the simulated world: SQL at the top, disks that fail at the bottom. See `helios-workloads`.
+
+mod determinism;
+mod scripts;
+mod swarms;

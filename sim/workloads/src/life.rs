@@ -1,0 +1,292 @@
+//! The life that all workloads live, from the first opening to the last look.
+//!
+//! The world draws how many times the database is opened, how many clients work on it each time and how each of these
+//! sessions ends: by itself, by a fault, or in the middle of everything after a number of polls. The first one always
+//! ends in the middle, so that there is no life without a recovery. Sessions go on until something was achieved: a world
+//! whose disk dies at every third write gets more of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use helios_env::sync::Mutex;
+use helios_env::{Env, Rng};
+use helios_sim::{Choices, CrashKind, FaultKind, Handle, Stats, Stop, Violation, World, cancellable};
+use helios_sql::execute::CancelReason;
+use heliosdb::{Config, Connection, Database, Rows, ToSql};
+
+use crate::opening;
+use crate::trouble::Trouble;
+
+/// Commits that a life should have, and sessions after which it ends without them.
+const COMMITS_WANTED: u64 = 140;
+const SESSIONS_MAX: u64 = 16;
+
+/// What is particular to a workload. Clones share one oracle.
+pub(crate) trait Scenario: Clone + Send + Sync + 'static {
+    /// Creates what is missing of the schema.
+    fn create(&self, connection: &Connection) -> impl Future<Output = Result<(), Trouble>> + Send;
+
+    /// Judges what an opening shows, and takes it as the truth from here on.
+    fn judge(&self, database: &Database) -> impl Future<Output = Result<(), Trouble>> + Send;
+
+    /// One step of a client: a transaction, or a look at everything.
+    fn step(&self, client: &Client) -> impl Future<Output = Result<(), Trouble>> + Send;
+
+    /// What was achieved so far.
+    fn stats(&self) -> Stats;
+
+    /// Whether the disk may damage what it holds.
+    fn disk_rots(&self) -> bool {
+        false
+    }
+}
+
+/// One client of a session.
+pub(crate) struct Client {
+    pub(crate) database: Database,
+    pub(crate) connection: Connection,
+    pub(crate) number: u64,
+    rng: Arc<dyn Rng>,
+    choices: Choices,
+    /// Parts per million at which a wait is given up.
+    cancel_ppm: u32,
+}
+
+impl Client {
+    /// A number below `n`.
+    pub(crate) fn below(&self, n: u64) -> u64 {
+        self.rng.next_u64() % n
+    }
+
+    /// True once in `n` times.
+    pub(crate) fn one_in(&self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    /// Runs a statement, perhaps leaving it half way.
+    pub(crate) async fn query(&self, sql: &str, params: &[&dyn ToSql]) -> Result<Rows, Trouble> {
+        let rows = self.connection.query_async(sql, params);
+        match cancellable(self.choices.clone(), "leave a statement", self.cancel_ppm, rows).await {
+            Ok(outcome) => outcome.map_err(|error| Trouble::of(error, sql)),
+            Err(_) => Err(Trouble::Left),
+        }
+    }
+
+    /// Runs a script in one transaction, perhaps leaving it half way.
+    pub(crate) async fn script(&self, sql: &str) -> Result<(), Trouble> {
+        let script = self.connection.execute_batch_async(sql);
+        match cancellable(self.choices.clone(), "leave a script", self.cancel_ppm, script).await {
+            Ok(outcome) => outcome.map_err(|error| Trouble::of(error, sql)),
+            Err(_) => Err(Trouble::Left),
+        }
+    }
+
+    /// Ends whatever transaction there is; nothing of it happened.
+    pub(crate) async fn roll_back(&self) -> Result<(), Trouble> {
+        let outcome = self.connection.execute_batch_async("ROLLBACK").await;
+        outcome.map_err(|error| Trouble::of(error, "ROLLBACK"))
+    }
+}
+
+/// Lives a life of `scenario` in `world`.
+pub(crate) fn live<S: Scenario>(world: &World, scenario: &S) -> Result<Stats, Violation> {
+    // Half a minute each: with thousands of tiny reads in a session, more of them is only waiting.
+    let stuck_ppm = world.faults().ppm(FaultKind::StuckIo).min(1_000);
+    world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
+    let config = opening::config(world);
+    let cancel_ppm = world.knob("cancel", &[0, 1_000, 20_000]);
+    let sessions = world.knob("sessions", &[2, 3, 5]);
+    for number in 0..SESSIONS_MAX {
+        if number >= sessions && scenario.stats().commits >= COMMITS_WANTED {
+            break;
+        }
+        plan_crash(world, number);
+        let session = Session { scenario: scenario.clone(), config: config.clone(), world: world.handle(), number };
+        let goes_on = match world.run(session.run(world.env(), cancel_ppm)) {
+            Ok(Err(Trouble::Damage(_) | Trouble::Stopped(_))) if scenario.disk_rots() => break,
+            Ok(outcome) => outcome?,
+            Err(Stop::Crashed(_)) => true,
+            Err(stop) => return Err(stop.into()),
+        };
+        if !goes_on || world.knob("cut the power between sessions", &[false, true]) {
+            world.crash(CrashKind::Power);
+        }
+    }
+    world.heal();
+    if scenario.disk_rots() {
+        world.run(last_look(world.env(), config, scenario.clone()))??;
+    } else {
+        world.run(epilogue(world.env(), config, scenario.clone()))??;
+    }
+    Ok(scenario.stats())
+}
+
+/// Decides when the session that begins now is cut off, if no fault does it first. The shortest of these times cut off
+/// the opening.
+fn plan_crash(world: &World, session: u64) {
+    let late: &[u64] = &[4_000, 10_000];
+    let any: &[u64] = &[u64::MAX, 40, 150, 600, 2_500, 10_000];
+    let polls = world.knob("crash after polls", if session == 0 { late } else { any });
+    if polls < u64::MAX {
+        let kind = world.knob("crash kind", &[CrashKind::Power, CrashKind::Process]);
+        let jitter = world.choices().pick("crash jitter", polls as usize / 2) as u64;
+        world.handle().crash_after_polls(0, polls / 2 + jitter, kind);
+    }
+}
+
+/// One opening of the database: judge what it shows, work, and perhaps close.
+struct Session<S> {
+    scenario: S,
+    config: Config,
+    world: Handle,
+    number: u64,
+}
+
+impl<S: Scenario> Session<S> {
+    /// `false`: see [`opening::open`].
+    async fn run(self, env: Env, cancel_ppm: u32) -> Result<bool, Trouble> {
+        let Some(database) = opening::open(&env, &self.config).await? else { return Ok(false) };
+        match self.begin(&database).await {
+            Err(Trouble::Stopped(_) | Trouble::Refused(_)) => return Ok(true),
+            Err(Trouble::Damage(_)) if self.scenario.disk_rots() => return Ok(true),
+            other => other?,
+        }
+        let rng = env.rng.fork(&format!("session {}", self.number));
+        let verdict = Arc::new(Mutex::new(Ok(())));
+        let mut tasks = Vec::new();
+        let clients = 2 + rng.next_u64() % 4;
+        let mut activities = Vec::new();
+        for number in 0..clients {
+            let connection = database.connect().map_err(|error| Trouble::of(error, "connecting"))?;
+            activities.push(connection.activity().clone());
+            let client = Client {
+                database: database.clone(),
+                connection,
+                number,
+                rng: env.rng.fork(&format!("session {} client {number}", self.number)),
+                choices: self.world.choices(),
+                cancel_ppm,
+            };
+            let (scenario, verdict) = (self.scenario.clone(), verdict.clone());
+            tasks.push(env.spawn("client", async move { work(&scenario, &client, &verdict).await }));
+        }
+        let poked = rng.next_u64().is_multiple_of(3);
+        if poked {
+            let (database, env, rng) = (database.clone(), env.clone(), rng.clone());
+            tasks.push(env.clone().spawn("poke", async move {
+                for _ in 0..4 {
+                    env.sleep(Duration::from_micros(rng.next_u64() % 20_000)).await;
+                    // Its outcome shows in what the clients see.
+                    drop(database.checkpoint().await);
+                    let victim = &activities[(rng.next_u64() % activities.len() as u64) as usize];
+                    victim.cancel(CancelReason::UserRequest);
+                }
+            }));
+        }
+        for task in tasks {
+            task.await;
+        }
+        std::mem::replace(&mut *verdict.lock(), Ok(()))?;
+        if rng.next_u64().is_multiple_of(2) {
+            // A close that fails has still let go of the directory.
+            drop(database.close().await);
+        }
+        Ok(true)
+    }
+
+    async fn begin(&self, database: &Database) -> Result<(), Trouble> {
+        let connection = database.connect().map_err(|error| Trouble::of(error, "connecting"))?;
+        self.scenario.create(&connection).await?;
+        self.scenario.judge(database).await?;
+        if self.number % 2 == 1 && !self.scenario.disk_rots() {
+            verify(database).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Steps of one client, until enough were made, the store stops, or somebody has found something.
+async fn work<S: Scenario>(scenario: &S, client: &Client, verdict: &Mutex<Result<(), Trouble>>) {
+    for _ in 0..40 {
+        if verdict.lock().is_err() {
+            return;
+        }
+        match scenario.step(client).await {
+            Ok(()) | Err(Trouble::Refused(_) | Trouble::Left) => (),
+            Err(Trouble::Stopped(_)) => return,
+            Err(Trouble::Damage(_)) if scenario.disk_rots() => return,
+            Err(trouble) => {
+                let violation = Violation::from(trouble).with(format!("seen by client {}", client.number));
+                let mut verdict = verdict.lock();
+                if verdict.is_ok() {
+                    *verdict = Err(violation.into());
+                }
+                return;
+            }
+        }
+    }
+}
+
+/// Every checksum, every key order, every index against its table.
+pub(crate) async fn verify(database: &Database) -> Result<(), Trouble> {
+    let report = database.verify().await.map_err(|error| Trouble::of(error, "verify"))?;
+    if report.problems.is_empty() {
+        return Ok(());
+    }
+    // A store that a failing disk has stopped is not in order before it is opened again.
+    database.checkpoint().await.map_err(|error| Trouble::of(error, "checkpoint"))?;
+    let violation = Violation::new(format!("verify is not clean: {report}"));
+    Err(report.problems.into_iter().fold(violation, Violation::with).into())
+}
+
+/// The disk heals, and what was written wrongly stays so: it is refused or reported, or what is shown is right.
+async fn last_look<S: Scenario>(env: Env, config: Config, scenario: S) -> Result<(), Violation> {
+    let looked = async {
+        let Some(database) = opening::open(&env, &config).await? else { return Ok(()) };
+        let connection = database.connect().map_err(|error| Trouble::of(error, "connecting"))?;
+        scenario.create(&connection).await?;
+        scenario.judge(&database).await
+    };
+    match looked.await {
+        Err(Trouble::Damage(_) | Trouble::Stopped(_)) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Without faults everything works: what happened is there, everything is sound, every client gets on, and an orderly
+/// close leaves nothing to recover.
+async fn epilogue<S: Scenario>(env: Env, config: Config, scenario: S) -> Result<(), Violation> {
+    let database = opening::open_healed(&env, &config).await?;
+    let connection = database.connect()?;
+    scenario.create(&connection).await?;
+    scenario.judge(&database).await?;
+    let client = Client {
+        database: database.clone(),
+        connection,
+        number: 0,
+        rng: env.rng.fork("epilogue"),
+        choices: Choices::seeded(0),
+        cancel_ppm: 0,
+    };
+    for _ in 0..4 {
+        match scenario.step(&client).await {
+            Ok(()) | Err(Trouble::Refused(_)) => (),
+            Err(trouble) => return Err(Violation::from(trouble).with("after everything was healed")),
+        }
+    }
+    scenario.judge(&database).await?;
+    database.checkpoint().await?;
+    verify(&database).await?;
+    scenario.judge(&database).await?;
+    drop(client);
+    database.close().await?;
+    drop(database);
+    let database = opening::open_healed(&env, &config).await?;
+    let report = database.recovery();
+    if report.replayed_commits > 0 || report.torn_tail.is_some() || report.removed_files > 0 {
+        return Err(Violation::new(format!("an orderly close leaves work: {report:?}")));
+    }
+    scenario.judge(&database).await?;
+    database.close().await?;
+    Ok(())
+}
