@@ -99,6 +99,15 @@ impl Storage {
         &self.handle.0
     }
 
+    /// Whether commits can still succeed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Poisoned`] once a sync, or a write of log or manifest, has failed.
+    pub fn check_health(&self) -> Result<()> {
+        self.engine().tree.check_health()
+    }
+
     /// Pins the newest published timestamp.
     pub fn snapshot(&self) -> Snapshot {
         self.engine().tree.snapshots.pin()

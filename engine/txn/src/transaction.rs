@@ -288,8 +288,18 @@ impl Transaction {
         Ok(acquired != Acquired::Skipped)
     }
 
+    /// Takes a lock, or fails with the storage's poison.
+    ///
+    /// A commit that met a failed sync has let go of its locks, and whether it happened nobody knows before the store is
+    /// opened again: a lock that was free only because of that would let its holder conclude that it did not. Reading
+    /// what was published before goes on.
     async fn acquire(&self, tag: LockTag, mode: crate::mode::Mode, wait: Wait) -> Result<Acquired> {
-        self.shared.locks.acquire(&self.owner, tag, mode, wait, self.options.deadlock_timeout).await
+        let only_reads = matches!(tag, LockTag::Table(_)) && mode == TableLockMode::AccessShare.into();
+        let acquired = self.shared.locks.acquire(&self.owner, tag, mode, wait, self.options.deadlock_timeout).await?;
+        if !only_reads {
+            self.shared.storage.check_health()?;
+        }
+        Ok(acquired)
     }
 
     /// Locks the row that `statement` saw as `seen` under `key`, and says what it is now.

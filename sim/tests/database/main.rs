@@ -1,5 +1,6 @@
 //! HeliosDB itself in the simulated world: SQL at the top, disks that fail at the bottom. See `helios-workloads`.
 
 mod determinism;
+mod regressions;
 mod scripts;
 mod swarms;

@@ -3,10 +3,12 @@
 //! Those that read the catalog alone are the catalog floor's ([`helios_catalog::functions`]); here are those that look
 //! at the session, its settings, its transaction, other sessions, and the store.
 
+use std::sync::Arc;
+
 use helios_catalog::functions;
-use helios_catalog::model::Relation;
+use helios_catalog::model::{ConstraintKind, Relation, Table};
 use helios_env::BoxFuture;
-use helios_sql::ddl::view_definition;
+use helios_sql::ddl::{expression_definition, view_definition};
 use helios_sql::execute::{CancelReason, CatalogFunctions};
 use helios_sql::expr::ExprType;
 use helios_types::{Datum, Oid, PgError, Result, SqlState};
@@ -59,6 +61,15 @@ impl StatementDoors {
     fn call_now(&self, source: &str, args: &[Datum], _result: ExprType) -> Result<Datum> {
         if source.starts_with("pg_get_viewdef") {
             return self.view_definition(source, args);
+        }
+        match source {
+            "pg_get_expr" | "pg_get_expr_ext" => return self.expression(args),
+            "pg_get_constraintdef_ext" if boolean(args, 1)? => {
+                if let Some(check) = self.pretty_check(oid(args, 0)?)? {
+                    return Ok(check);
+                }
+            }
+            _ => {}
         }
         if functions::knows(source)
             && let Some(outcome) = functions::call(source, args, &self.lookup(), self)
@@ -142,6 +153,34 @@ impl StatementDoors {
             Some(_) => Datum::text("Not a view"),
             None => Datum::Null,
         })
+    }
+
+    /// `pg_get_expr`: the expression, the relation whose columns it names, whether it is for people.
+    fn expression(&self, args: &[Datum]) -> Result<Datum> {
+        let stored = text(args, 0)?;
+        let pretty = matches!(args.get(2), Some(Datum::Bool(true)));
+        match self.catalog.table(oid(args, 1)?) {
+            Some(table) => self.printed(stored, table, pretty).map(Datum::text),
+            None => Ok(Datum::text(stored)),
+        }
+    }
+
+    /// A CHECK without idle parentheses; `None` for other constraints.
+    fn pretty_check(&self, constraint: Oid) -> Result<Option<Datum>> {
+        let named = |table: &Arc<Table>| {
+            let found = table.constraints.iter().find(|found| found.oid == constraint)?;
+            match &found.kind {
+                ConstraintKind::Check { expression, .. } => Some((table.clone(), expression.clone())),
+                _ => None,
+            }
+        };
+        let Some((table, expression)) = self.catalog.tables().find_map(named) else { return Ok(None) };
+        let expression = self.printed(&expression, &table, true)?;
+        Ok(Some(Datum::text(format!("CHECK ({expression})"))))
+    }
+
+    fn printed(&self, stored: &str, table: &Arc<Table>, pretty: bool) -> Result<String> {
+        expression_definition(stored, table, &self.catalog, &self.search_path, &self.session, pretty)
     }
 
     fn activity_report(&self) -> Option<crate::activity::ActivityReport> {

@@ -63,6 +63,7 @@ pub use create_table::create_table_as;
 pub use edit::{CatalogEdit, EditMark, EditOutcome};
 pub use ids::{Ids, next_layout, next_oid, next_oid_pair, next_storage};
 pub use sequence::sequence_limits;
+pub use stored::expression_definition;
 pub use view::view_definition;
 
 use helios_storage::{BranchId, Space, StorageId};

@@ -11,12 +11,13 @@ use helios_catalog::model::Table;
 use helios_types::io::Style;
 use helios_types::{Datum, Oid, PgError, Result, oid};
 
-use crate::analyze::for_each_expr;
+use crate::analyze::{ExpressionUse, analyze_expression_text, for_each_expr};
 use crate::deparse::Deparser;
 use crate::expr::{Expr, ExprKind, Var};
 use crate::parse::protobuf::a_const::Val;
 use crate::parse::protobuf::node::Node;
 use crate::parse::protobuf::{self as pb};
+use crate::session::SessionContext;
 
 /// The relations that an analyzed expression names as `regclass` constants.
 pub(super) fn named_relations(expr: &Expr) -> Vec<Oid> {
@@ -47,6 +48,25 @@ pub(super) fn used_columns(expr: &Expr) -> Vec<usize> {
 pub(super) fn expression_text(expr: &Expr, table: &Arc<Table>, catalog: &CatalogSnapshot) -> String {
     let style = Style::default();
     Deparser::new(catalog, &[PG_CATALOG], &style).table_expression(expr, Some(table))
+}
+
+/// A stored expression of a table as `pg_get_expr` shows it: names that the search path finds are bare; `pretty` leaves
+/// idle parentheses out.
+///
+/// # Errors
+///
+/// When something that the expression names is gone.
+pub fn expression_definition(
+    stored: &str,
+    table: &Arc<Table>,
+    catalog: &CatalogSnapshot,
+    search_path: &[Oid],
+    session: &SessionContext,
+    pretty: bool,
+) -> Result<String> {
+    let analyzed = analyze_expression_text(stored, Some(table), ExpressionUse::AlterColumn, catalog, session)?;
+    let deparser = Deparser::new(catalog, search_path, &session.style).pretty(pretty);
+    Ok(deparser.table_expression(&analyzed.expr, Some(table)))
 }
 
 /// An expression of a table as text to be stored. Of relations it may name the sequence of a plain `nextval`.

@@ -1,0 +1,39 @@
+//! What swarms found, as short as it can be told.
+
+use helios_sim::{CrashKind, FaultKind, World};
+use heliosdb::{Config, Connection, Database, SqlState};
+
+async fn connect(world: &World) -> (Database, Connection) {
+    let database = Database::open_in(world.env(), Config::default()).await.expect("a disk without faults");
+    let connection = database.connect().expect("the superuser");
+    (database, connection)
+}
+
+/// A client leaves while its COMMIT waits for a sync that fails, and wants to know what became of it: it writes the same
+/// row. That used to succeed, since the failed commit had let go of its locks; so the client took the row for gone, and
+/// after the next opening it was there.
+#[test]
+fn nobody_concludes_from_a_free_lock_that_a_commit_with_a_failed_sync_did_not_happen() {
+    let world = World::seeded(1);
+    let after = world
+        .run(async {
+            let (_database, connection) = connect(&world).await;
+            connection.execute_batch_async("CREATE TABLE t (i int PRIMARY KEY)").await.expect("a table");
+            world.set_faults(world.faults().with(FaultKind::SyncError, 1_000_000));
+            let failed = connection.execute_async("INSERT INTO t VALUES (1)", &[]).await;
+            assert_eq!(failed.expect_err("the sync fails").code(), SqlState::IO_ERROR);
+            world.heal();
+            let seen = connection.query_async("SELECT i FROM t", &[]).await.expect("what was published is readable");
+            assert_eq!(seen.count(), 0);
+            connection.execute_async("INSERT INTO t VALUES (1)", &[]).await.map(drop)
+        })
+        .expect("nothing crashes unasked");
+    assert_eq!(after.expect_err("whether the row is there nobody knows").code(), SqlState::IO_ERROR);
+    world.crash(CrashKind::Process);
+    world
+        .run(async {
+            let (_database, connection) = connect(&world).await;
+            connection.query_async("SELECT i FROM t", &[]).await.expect("the table is there");
+        })
+        .expect("nothing crashes unasked");
+}
