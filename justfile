@@ -67,3 +67,7 @@ bench-smoke *OPTIONS:
 # criterion's view of a point read and a commit.
 bench-micro:
     cargo bench -p helios-benches --features micro
+
+# Fuzz every target for some seconds (10); fuzz/run SECONDS TARGETS... for some of them.
+fuzz SECONDS="10":
+    @fuzz/run {{SECONDS}}

@@ -41,6 +41,8 @@ mod batch;
 mod cache;
 mod checksum;
 mod coding;
+#[doc(hidden)]
+pub mod decoders;
 mod directory;
 mod engine;
 mod error;

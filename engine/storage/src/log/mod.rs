@@ -53,7 +53,7 @@ mod writer;
 
 pub(crate) use driver::Driver;
 pub(crate) use queue::{Log, Request};
-pub(crate) use record::{CommitRecord, Record, put_sequence, read_sequence};
+pub(crate) use record::{CommitRecord, Record, decode_body, put_sequence, read_sequence};
 pub(crate) use replay::{Event, Source, replay};
 pub(crate) use segment::{SegmentName, Segments};
 pub(crate) use writer::{LogProgress, LogWriter};

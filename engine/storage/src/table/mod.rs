@@ -30,7 +30,7 @@ mod reader;
 pub(crate) use builder::{TableSummary, TableWriter};
 pub(crate) use cursor::{Bounds, TableCursor};
 pub(crate) use data::{DataBlock, Found, flags_of, has_own_birth, scan_block, value_of};
-pub(crate) use filter::check_filter;
+pub(crate) use filter::{check_filter, is_well_formed as is_well_formed_filter};
 pub(crate) use find::{HeldBlocks, TableFound, Target};
 pub(crate) use frame::{BlockKind, Handle};
 pub(crate) use index::IndexBlock;

@@ -18,9 +18,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use helios_env::sync::Mutex;
 use helios_env::{Env, Rng};
-use helios_sim::{
-    Choices, Class, FaultKind, Handle, Stats, Stop, Swarm, Violation, Workload, World, cancellable, swarm,
-};
+use helios_sim::{Choices, Class, FaultKind, Handle, Stats, Stop, Violation, Workload, World, cancellable};
 use helios_storage::{
     CommitTs, Direction, Durability, Entry, Error, KeyRange, Options, SequenceReservation, Space, Storage, Value,
     Write, WriteBatch,
@@ -324,8 +322,10 @@ impl Client {
     }
 }
 
-struct Commits {
-    disk_rots: bool,
+/// The workload. Fuzz targets run it too, on choices of their own.
+pub(crate) struct Commits {
+    /// Whether disks damage what they hold.
+    pub(crate) disk_rots: bool,
 }
 
 /// How often opening is tried while faults fire, and while the last tasks of a dropped storage end.
@@ -537,34 +537,4 @@ impl Workload for Commits {
         let stats = oracle.lock().stats.clone();
         Ok(stats)
     }
-}
-
-/// More with `HELIOS_SEEDS=n`.
-fn seeds() -> u64 {
-    std::env::var("HELIOS_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(80)
-}
-
-#[test]
-fn commits_survive_what_the_world_does() {
-    let config = Swarm {
-        jobs: 2,
-        replay_command: "HELIOS_SIM_REPLAY={bundle} cargo test -p helios-storage --test simulation".to_owned(),
-        ..Swarm::new("storage", 0..seeds())
-    };
-    let report = swarm(&config, &Commits { disk_rots: false });
-    println!("{report}");
-    report.assert_clean();
-    assert!(report.seeds == 1 || report.commits_median >= 100, "{report}");
-}
-
-#[test]
-fn rotten_disks_are_reported_and_never_believed() {
-    let config = Swarm {
-        jobs: 2,
-        replay_command: "HELIOS_SIM_REPLAY={bundle} cargo test -p helios-storage --test simulation".to_owned(),
-        ..Swarm::new("storage-rot", 0..seeds())
-    };
-    let report = swarm(&config, &Commits { disk_rots: true });
-    println!("{report}");
-    report.assert_clean();
 }
