@@ -180,16 +180,15 @@ pub fn rows_after(folder: &str, attack: &Attack) -> Option<Result<u64, Error>> {
 
 /// Rows by scan, each one checked, and again one by one.
 async fn read_all(storage: &Storage) -> Result<u64, Error> {
-    let mut found = Ok(0);
     let mut scan = storage.scan(SPACE, KeyRange::all(), Direction::Forward, CommitTs::NEWEST);
     let mut entries = Vec::new();
-    loop {
+    let mut found = loop {
         match scan.next_rows(64, &mut entries).await {
             Ok(true) => (),
-            Ok(false) => break found = Ok(entries.len() as u64),
-            Err(error) => break found = Err(error),
+            Ok(false) => break Ok(entries.len() as u64),
+            Err(error) => break Err(error),
         }
-    }
+    };
     for (number, Entry { key, version }) in (0..).zip(&entries) {
         let expected = row(number);
         assert_eq!((key, &version.value), (&expected.key, &expected.value), "row {number}");

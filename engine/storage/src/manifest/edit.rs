@@ -181,6 +181,9 @@ impl ManifestState {
         if !edit.added.iter().all(|file| is_new(file) || edit.removed.contains(&file.summary.id)) {
             return Err("an edit adds a file that is there already");
         }
+        if edit.added.iter().any(|file| file.summary.id == u64::MAX) {
+            return Err("an edit adds a file behind whose number there is no other");
+        }
         if edit.flushed_lsn.is_some_and(|lsn| lsn < self.flushed_lsn) {
             return Err("an edit moves the flushed position back");
         }
@@ -293,6 +296,13 @@ mod tests {
         assert!(state.files.is_empty() && state.sequences.is_empty() && state.dropped_spaces.is_empty());
         assert!(state.check(&removal).is_err());
         assert_eq!((state.version, state.next_file), (2, 13));
+    }
+
+    #[test]
+    fn a_file_whose_number_has_no_successor_is_refused() {
+        let mut edit = edit();
+        edit.added[0].summary.id = u64::MAX;
+        assert!(ManifestState::default().check(&edit).is_err());
     }
 
     #[test]

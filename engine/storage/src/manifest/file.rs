@@ -169,7 +169,9 @@ impl Manifest {
         };
         let mut state = ManifestState::default();
         let damaged = |at: usize, what: &'static str| Error::corruption(&path, at as u64, what);
-        state.apply(&Edit::decode(base.body).filter(|_| base.kind == BASE).ok_or_else(|| damaged(0, MALFORMED))?);
+        let edit = Edit::decode(base.body).filter(|_| base.kind == BASE).ok_or_else(|| damaged(0, MALFORMED))?;
+        state.check(&edit).map_err(|what| damaged(0, what))?;
+        state.apply(&edit);
         state.version = base.version;
         let mut at = base.padded_len();
         while let Some(record) = find(identity, at, &bytes)? {
