@@ -35,6 +35,9 @@ fuzz_target!(|case: Case<'_>| {
         Form::Binary(bytes) => receive(type_oid, bytes),
     };
     let Ok(value) = read else { return };
+    if !is_readable(&value) {
+        return;
+    }
     binary(type_oid, &value);
     text(type_oid, &value, &Style::default());
     // Zones by name, and dates without an order, say less than the value.
@@ -42,6 +45,16 @@ fuzz_target!(|case: Case<'_>| {
         text(type_oid, &value, &style);
     }
 });
+
+/// Zones in POSIX's form reach up to 167 hours, and neither PostgreSQL's text form nor its binary one takes back what it
+/// makes of a timetz in one.
+fn is_readable(value: &Datum) -> bool {
+    match value {
+        Datum::TimeTz(value) => value.zone.abs() < 16 * 3600,
+        Datum::Array(array) => array.elements.iter().all(is_readable),
+        _ => true,
+    }
+}
 
 fn text(type_oid: Oid, value: &Datum, style: &Style) {
     let mut text = String::new();

@@ -62,20 +62,54 @@ impl Numeric {
             NEGATIVE_INFINITY => return Ok(Numeric::NEGATIVE_INFINITY),
             _ => {}
         }
+        // Digits beyond the display scale are cut off, as PostgreSQL does, however many there are.
+        let before_point = (weight + 1) * 4;
+        digits.truncate(usize::try_from(before_point + i32::from(scale)).unwrap_or(0));
         let mut value = BigInt::from_radix_be(num_bigint::Sign::Plus, &digits, 10).unwrap_or_default();
         if sign == NEGATIVE {
             value = -value;
         }
-        // The last digit's weight is the power of 10000 that the integer stands at.
-        let last_weight = weight - (i32::from(count) - 1);
-        let exact = if last_weight >= 0 {
-            Numeric::checked(value * power_of_ten(last_weight as u32 * 4), 0)?
-        } else if -last_weight * 4 <= i32::from(u16::MAX) {
-            Numeric::from_big(value, (-last_weight * 4) as u16)
-        } else {
-            Numeric::ZERO
+        // How many of those that are left stand behind the point.
+        let exact = match digits.len() as i32 - before_point {
+            _ if digits.is_empty() => Numeric::ZERO,
+            behind @ 1.. => Numeric::from_big(value, behind as u16),
+            missing => Numeric::checked(value * power_of_ten(missing.unsigned_abs()), 0)?,
         };
-        // Digits beyond the display scale are cut off, as PostgreSQL does.
         exact.rescale(i32::from(scale), Rounding::Truncate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Datum, io, oid};
+
+    fn binary(digits: &[i16], weight: i16, sign: u16, scale: u16) -> Vec<u8> {
+        let head = [digits.len() as u16, weight.cast_unsigned(), sign, scale];
+        let words = head.into_iter().chain(digits.iter().map(|digit| digit.cast_unsigned()));
+        words.flat_map(u16::to_be_bytes).collect()
+    }
+
+    /// As PostgreSQL 18 reads and sends them: COPY FROM in binary.
+    #[test]
+    fn digits_behind_the_scale_are_cut_off_however_many_they_are() {
+        let many = [&[1, 2345][..], &[6789; 20_000]].concat();
+        let cases = [
+            (binary(&many, 0, 0, 2), "1.23", "0002000000000002000108fc"),
+            (binary(&[5, 5, 5], -4095, 0, 16_383), "0000000000005000", "0001f00100003fff0005"),
+            (binary(&[1, 2, 3], -4090, 0x4000, 16_383), "3000000000000000", "0003f00640003fff000100020003"),
+            (binary(&[7], -4097, 0, 3), "0.000", "0000000000000003"),
+            (binary(&[], -30_000, 0, 4), "0.0000", "0000000000000004"),
+            (binary(&[1, 9999], 0, 0, 0), "1", "00010000000000000001"),
+        ];
+        for (bytes, end, sent) in cases {
+            let value = io::receive(oid::NUMERIC, &bytes).unwrap();
+            let Datum::Numeric(numeric) = &value else { panic!("{value:?}") };
+            let mut text = Vec::new();
+            numeric.write_text(&mut text);
+            assert!(text.ends_with(end.as_bytes()), "{}", String::from_utf8_lossy(&text));
+            let mut again = Vec::new();
+            io::send(oid::NUMERIC, &value, &mut again).unwrap();
+            assert_eq!(again.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), sent);
+        }
     }
 }
