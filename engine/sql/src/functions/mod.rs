@@ -36,6 +36,7 @@ mod errors;
 mod float;
 mod format;
 mod hash;
+mod identifier;
 mod in_range;
 mod int;
 mod math;
@@ -46,11 +47,13 @@ mod random;
 mod regex;
 mod regexp;
 mod series;
+mod size;
 mod strings;
 mod suspending;
 mod system;
 mod template;
 mod text;
+mod unicode;
 
 #[cfg(test)]
 mod tests;
@@ -151,6 +154,9 @@ const TOPICS: &[&[&[Entry]]] = &[
     in_range::FUNCTIONS,
     template::FUNCTIONS,
     text::FUNCTIONS,
+    identifier::FUNCTIONS,
+    size::FUNCTIONS,
+    unicode::FUNCTIONS,
 ];
 
 /// Every bound function.
