@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use helios_catalog::facts;
 use helios_sql::execute::Batch;
+use helios_sql::parse::Severity;
 use helios_sql::parse::protobuf as pb;
 use helios_sql::parse::protobuf::node::Node;
-use helios_sql::parse::{Notice, Severity};
 use helios_types::{Datum, Oid, PgError, Result, SqlState, oid};
 
 use super::portal::State;
