@@ -46,6 +46,7 @@ mod pattern;
 mod random;
 mod regex;
 mod regexp;
+mod send;
 mod series;
 mod size;
 mod strings;
@@ -67,7 +68,7 @@ use crate::session::SessionContext;
 
 pub use aggregates::{Accumulator, Aggregate};
 pub use cache::CallCache;
-pub use system::sql_value;
+pub use system::{since_2000, sql_value};
 
 /// What a call knows beside its arguments.
 #[derive(Clone, Copy)]
@@ -155,6 +156,7 @@ const TOPICS: &[&[&[Entry]]] = &[
     template::FUNCTIONS,
     text::FUNCTIONS,
     identifier::FUNCTIONS,
+    send::FUNCTIONS,
     size::FUNCTIONS,
     unicode::FUNCTIONS,
 ];

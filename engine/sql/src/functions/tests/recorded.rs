@@ -21,6 +21,7 @@ const FILES: &[(&str, &str)] = &[
     ("aggregates", include_str!("aggregates.tsv")),
     ("templates", include_str!("templates.tsv")),
     ("texts", include_str!("texts.tsv")),
+    ("sends", include_str!("sends.tsv")),
 ];
 
 /// A clock that stands still.
