@@ -175,7 +175,7 @@ impl Session {
                     .map_err(|error| PgError::from(error).at(self.table_position(statement, *table)))?;
             }
             if self.database.catalog().version() == planned.key.version {
-                return planned.plan.failure.clone().map_or(Ok(planned), Err);
+                return Ok(planned);
             }
         }
     }
@@ -230,6 +230,9 @@ impl Session {
         statement: &StatementRef,
         figures: Option<Arc<PlanFigures>>,
     ) -> Result<(Execution, Arc<StatementDoors>)> {
+        if let Some(failure) = &plan.failure {
+            return Err(failure.clone());
+        }
         let active = self.transaction()?;
         if plan.writes && active.read_only {
             let what = plan_name(&plan, statement.node());
