@@ -148,7 +148,7 @@ fn tables(source: &Source<'_>) -> Vec<Row> {
 fn views(source: &Source<'_>) -> Vec<Row> {
     let database = source.context.database();
     let one = |named: Named<'_>| {
-        let query = source.catalog.view(named.oid).map(|view| view.query.as_str());
+        let query = source.catalog.view(named.oid).map(|view| source.view_definition(view));
         let updatable = yes_or_no(named.updatable & 20 == 20);
         let insertable = yes_or_no(named.updatable & 8 == 8);
         row![database, named.schema, named.name, query, "NONE", updatable, insertable, "NO", "NO", "NO"]

@@ -44,7 +44,7 @@ pub use information_schema::definition_by_oid as constraint_definition_by_oid;
 
 use crate::CatalogSnapshot;
 use crate::facts::{self, PG_CATALOG};
-use crate::model::Sequence;
+use crate::model::{Sequence, View};
 use crate::resolve::Lookup;
 
 /// A row of a system relation: a value per column of [`columns`].
@@ -69,6 +69,11 @@ pub trait SystemContext {
     fn last_value(&self, _sequence: &Sequence) -> Option<i64> {
         None
     }
+    /// A view's query as `pg_get_viewdef` shows it, names that the search path finds bare; `None` for the text as it is
+    /// kept.
+    fn view_definition(&self, _view: &View) -> Option<String> {
+        None
+    }
     /// The rows of a relation that shows the running system (`pg_stat_activity`, `pg_locks`, ...), by its name; `None`
     /// when it is not known.
     fn running_system(&self, _relation: &str) -> Option<Vec<Row>> {
@@ -89,6 +94,10 @@ impl<'a> Source<'a> {
 
     fn schema_name(&self, oid: Oid) -> &'a str {
         self.catalog.schema_name(oid).unwrap_or("")
+    }
+
+    fn view_definition(&self, view: &View) -> String {
+        self.context.view_definition(view).unwrap_or_else(|| view.query.clone())
     }
 
     fn role_name(&self, oid: Oid) -> &'a str {

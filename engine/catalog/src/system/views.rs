@@ -33,7 +33,7 @@ pub(super) fn pg_views(source: &Source<'_>) -> Vec<Row> {
     let system = system.map(|view| row![source.schema_name(view.namespace), view.name, owner, Null]);
     let users = source.catalog.views().map(|view| {
         let (schema, owner) = (source.schema_name(view.schema), source.role_name(view.owner));
-        row![schema, view.name.as_str(), owner, view.query.as_str()]
+        row![schema, view.name.as_str(), owner, source.view_definition(view)]
     });
     system.chain(users).collect()
 }

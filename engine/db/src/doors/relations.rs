@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use helios_catalog::facts;
-use helios_catalog::model::Sequence;
+use helios_catalog::model::{Sequence, View};
 use helios_catalog::system::{self, Row, SystemContext};
 use helios_env::BoxFuture;
+use helios_sql::ddl::view_definition;
 use helios_sql::execute::{Batch, SystemRelations};
 use helios_types::{Column, Datum, Oid, Result, oid};
 
@@ -102,6 +103,10 @@ impl SystemContext for StatementDoors {
     fn last_value(&self, sequence: &Sequence) -> Option<i64> {
         let (value, is_called) = self.database.transactions().sequences().current(&limits(sequence));
         is_called.then_some(value)
+    }
+
+    fn view_definition(&self, view: &View) -> Option<String> {
+        view_definition(view, &self.catalog, &self.search_path, &self.session, false).ok()
     }
 
     fn running_system(&self, relation: &str) -> Option<Vec<Row>> {

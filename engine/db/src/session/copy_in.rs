@@ -487,7 +487,8 @@ fn insertion(
         query.qual = Some(over_targets(expr, table, &query)?);
     }
     let row_counts = session.database.row_counts();
-    plan_statement(&query, &SnapshotCatalog { catalog: &catalog, session: &session.context, row_counts, horizon: None })
+    let catalog = SnapshotCatalog { catalog: &catalog, session: &session.context, row_counts, horizon: None };
+    plan_statement(&query, &catalog, &session.context)
 }
 
 /// Makes the parameters of a query columns of [`SOURCE`].

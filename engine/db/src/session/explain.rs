@@ -157,6 +157,9 @@ impl Session {
         let before = clock.monotonic();
         let planned = self.plan_under_locks(&query, &types).await?;
         let planning = clock.monotonic() - before;
+        if let Some(failure) = &planned.plan.failure {
+            return Err(failure.clone());
+        }
         let mut execution = Duration::ZERO;
         let figures = options.analyze.then(|| Arc::new(PlanFigures::new(clock.clone())));
         if let Some(figures) = &figures {

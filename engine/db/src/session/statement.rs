@@ -57,7 +57,8 @@ pub(crate) struct Planned {
 }
 
 /// Settings that change what a statement means once its text is known.
-const MEANINGFUL: [&str; 4] = ["search_path", "datestyle", "intervalstyle", "timezone"];
+const MEANINGFUL: [&str; 6] =
+    ["search_path", "datestyle", "intervalstyle", "timezone", "extra_float_digits", "bytea_output"];
 
 /// Whether a statement has a plan.
 pub(super) fn is_planned(node: &Node) -> bool {
@@ -147,7 +148,7 @@ impl Session {
         let row_counts = self.database.row_counts();
         let horizon = horizon.map(|snapshot| Horizon { database: &self.database, snapshot });
         let plan_catalog = SnapshotCatalog { catalog: &catalog, session: &self.context, row_counts, horizon };
-        let plan = Arc::new(plan_statement(&query, &plan_catalog)?);
+        let plan = Arc::new(plan_statement(&query, &plan_catalog, &self.context)?);
         let columns = describe(&plan, &catalog);
         let planned = Arc::new(Planned { key, plan, params, columns });
         if may_keep && !has_moving_literal(&statement.source.text) {
@@ -229,6 +230,9 @@ impl Session {
         statement: &StatementRef,
         figures: Option<Arc<PlanFigures>>,
     ) -> Result<(Execution, Arc<StatementDoors>)> {
+        if let Some(failure) = &plan.failure {
+            return Err(failure.clone());
+        }
         let active = self.transaction()?;
         if plan.writes && active.read_only {
             let what = plan_name(&plan, statement.node());

@@ -107,8 +107,9 @@ impl Analyzer<'_> {
     }
 
     fn input_regtype(&self, text: &str) -> Result<Oid> {
-        let name = crate::parse::parse_type_name(text)?;
-        self.type_name(&name).map(|(type_oid, _)| type_oid)
+        // Positions inside the literal mean nothing to the statement.
+        let name = crate::parse::parse_type_name(text).map_err(PgError::without_position)?;
+        self.type_name(&name).map(|(type_oid, _)| type_oid).map_err(PgError::without_position)
     }
 
     fn input_regproc(&self, text: &str) -> Result<Oid> {

@@ -29,7 +29,7 @@
 //! | [`drop`], [`dependency`] | DROP of relations and schemas, with what depends on them |
 //! | [`truncate`] | TRUNCATE |
 //! | [`rows`] | rows that are there, copied, checked, indexed |
-//! | [`unsupported`] | what is refused, by name |
+//! | [`unsupported`], [`refused`] | what is refused, by name; what is checked before |
 
 mod alter_table;
 mod comment;
@@ -44,6 +44,7 @@ mod locks;
 mod names;
 mod options;
 mod owner;
+mod refused;
 mod reindex;
 mod rename;
 mod restate;
@@ -67,7 +68,7 @@ pub use stored::expression_definition;
 pub use view::view_definition;
 
 use helios_storage::{BranchId, Space, StorageId};
-use helios_types::{PgError, Result};
+use helios_types::Result;
 
 use crate::parse::protobuf::node::Node;
 
@@ -168,12 +169,7 @@ pub async fn execute(node: &Node, ctx: &mut DdlContext<'_>) -> Result<String> {
         Node::RenameStmt(statement) => return rename::rename(statement, ctx).await,
         Node::AlterObjectSchemaStmt(statement) => return owner::set_schema(statement, ctx).await,
         Node::AlterOwnerStmt(statement) => return owner::alter_owner(statement, ctx).await,
-        other => {
-            return Err(match unsupported::statement_name(other) {
-                Some(name) => PgError::unsupported(name),
-                None => PgError::internal("not a statement that changes the catalog"),
-            });
-        }
+        other => return refused::refuse(other, ctx),
     };
     Ok(tag.to_owned())
 }

@@ -123,6 +123,7 @@ impl DdlContext<'_> {
             writes: false,
             dependencies: Vec::new(),
             relations: Vec::new(),
+            failure: None,
         };
         let setting = Setting {
             session: self.session.clone(),

@@ -24,6 +24,8 @@ pub struct NodeFigures {
     pub loops: u64,
     /// Rows given.
     pub rows: u64,
+    /// Rows that its filter kept back.
+    pub removed: u64,
     /// Until the first row was there.
     pub startup: Duration,
     /// Until the end.
@@ -83,6 +85,7 @@ impl Operator for Watched {
         let figures = nodes.entry(self.node).or_default();
         figures.loops += u64::from(!self.started);
         figures.rows += rows;
+        figures.removed += self.inner.take_removed() as u64;
         figures.total += spent;
         let ended = matches!(polled, Poll::Ready(Ok(None)));
         if !self.gave && (rows > 0 || ended) {

@@ -91,6 +91,7 @@ pub(crate) fn plan(root: Arc<PlanNode>) -> Plan {
         writes: false,
         dependencies: Vec::new(),
         relations: Vec::new(),
+        failure: None,
     }
 }
 

@@ -110,10 +110,10 @@ impl<'e, 'a> Printer<'e, 'a> {
             }
             NodeKind::SeqScan(scan) => {
                 let mut item = self.scan("Seq Scan", scan.rte, None);
-                self.filter(&scan.filter, &mut item);
+                self.filter(node, &scan.filter, &mut item);
                 item
             }
-            NodeKind::IndexScan(scan) => self.index_scan(scan),
+            NodeKind::IndexScan(scan) => self.index_scan(node, scan),
             NodeKind::SystemScan { rte, .. } => self.scan("Seq Scan", *rte, None),
             NodeKind::FunctionScan { rte, .. } => self.scan("Function Scan", *rte, None),
             NodeKind::CteScan { rte, .. } => self.scan("CTE Scan", *rte, None),
@@ -124,7 +124,7 @@ impl<'e, 'a> Printer<'e, 'a> {
                 self.subplans(targets.iter().map(|target| &target.expr), &mut item);
                 item
             }
-            NodeKind::Filter { input, conditions } => self.filtered(input, conditions),
+            NodeKind::Filter { input, conditions } => self.filtered(node, input, conditions),
             NodeKind::OneTimeFilter { input, conditions } => {
                 let conditions: Vec<&Expr> = conditions.iter().map(|condition| &condition.expr).collect();
                 let mut item = named("Result");
@@ -212,7 +212,7 @@ impl<'e, 'a> Printer<'e, 'a> {
         item
     }
 
-    fn index_scan(&self, scan: &IndexScan) -> Item {
+    fn index_scan(&self, node: &PlanNode, scan: &IndexScan) -> Item {
         let node_type = if scan.index_only { "Index Only Scan" } else { "Index Scan" };
         let TableScan { rte, filter, .. } = &scan.scan;
         let mut item = self.scan(node_type, *rte, Some(&scan.index.name));
@@ -227,22 +227,32 @@ impl<'e, 'a> Printer<'e, 'a> {
             item.properties.push(Property::Text("Index Cond", self.conjunction(&conditions)));
             self.subplans(conditions.into_iter(), &mut item);
         }
-        self.filter(filter, &mut item);
+        self.filter(node, filter, &mut item);
         item
     }
 
     /// A scan's own filter.
-    fn filter(&self, filter: &[Scalar], item: &mut Item) {
+    fn filter(&self, node: &PlanNode, filter: &[Scalar], item: &mut Item) {
         if filter.is_empty() {
             return;
         }
         let conditions: Vec<&Expr> = filter.iter().map(|scalar| &scalar.expr).collect();
         item.properties.push(Property::Text("Filter", self.conjunction(&conditions)));
+        self.removed(node, item);
         self.subplans(conditions.into_iter(), item);
     }
 
+    /// How many rows the filter of a node has kept back, on average of its loops.
+    fn removed(&self, node: &PlanNode, item: &mut Item) {
+        let figures = self.explained.figures.map(|figures| figures.of(node));
+        if let Some(figures) = figures.filter(|figures| figures.loops > 0) {
+            let average = (figures.removed as f64 / figures.loops as f64).round_ties_even() as u64;
+            item.properties.push(Property::Count("Rows Removed by Filter", average));
+        }
+    }
+
     /// A filter over a node is a part of it.
-    fn filtered(&self, input: &PlanNode, conditions: &[Scalar]) -> Item {
+    fn filtered(&self, node: &PlanNode, input: &PlanNode, conditions: &[Scalar]) -> Item {
         let mut item = match &input.kind {
             NodeKind::SubqueryScan { rte, input } => {
                 let mut scan = self.scan("Subquery Scan", *rte, None);
@@ -256,6 +266,7 @@ impl<'e, 'a> Printer<'e, 'a> {
         };
         let conditions: Vec<&Expr> = conditions.iter().map(|condition| &condition.expr).collect();
         item.properties.push(Property::Text("Filter", self.conjunction(&conditions)));
+        self.removed(node, &mut item);
         self.subplans(conditions.into_iter(), &mut item);
         item
     }

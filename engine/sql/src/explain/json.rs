@@ -82,6 +82,7 @@ fn object(item: &Item, child: Option<&Child>, options: ExplainOptions, writer: &
     for property in &item.properties {
         match property {
             Property::Text(name, value) => pair(writer, name, &quoted(value)),
+            Property::Count(name, count) => pair(writer, name, &count.to_string()),
             Property::List(name, values) => {
                 let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
                 pair(writer, name, &format!("[{}]", values.join(", ")));

@@ -109,6 +109,8 @@ struct Item {
 enum Property {
     Text(&'static str, String),
     List(&'static str, Vec<String>),
+    /// A number, which the text form leaves out when it is zero.
+    Count(&'static str, u64),
 }
 
 #[derive(Debug)]

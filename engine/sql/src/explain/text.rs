@@ -44,6 +44,8 @@ fn node(item: &Item, level: usize, options: ExplainOptions, lines: &mut Vec<Stri
         let text = match property {
             Property::Text(name, value) => format!("{name}: {value}"),
             Property::List(name, values) => format!("{name}: {}", values.join(", ")),
+            Property::Count(_, 0) => continue,
+            Property::Count(name, count) => format!("{name}: {count}"),
         };
         lines.push(format!("{}{text}", "  ".repeat(inside)));
     }

@@ -197,6 +197,34 @@ fn acosh(x: f64) -> f64 {
     }
 }
 
+/// The gamma function, which has poles at zero and at the negative integers.
+fn gamma(x: f64) -> Result<f64> {
+    if x.is_nan() || x == f64::INFINITY {
+        return Ok(x);
+    }
+    let result = libm::tgamma(x);
+    if x.is_infinite() || !result.is_finite() {
+        return Err(overflow());
+    }
+    if result == 0.0 { Err(underflow()) } else { Ok(result) }
+}
+
+/// The logarithm of the gamma function's absolute value.
+///
+/// It crosses zero between its first poles, where the reflection formula of most C libraries loses digits to
+/// cancellation; there it is taken from the gamma function's recurrence.
+fn log_gamma(x: f64) -> f64 {
+    if !(-5.0..-2.0).contains(&x) || x.floor() == x {
+        return libm::lgamma(x);
+    }
+    let (mut factors, mut above) = (1.0, x);
+    while above < 1.0 {
+        factors *= above;
+        above += 1.0;
+    }
+    libm::lgamma(above) - f64::ln(f64::abs(factors))
+}
+
 /// Which of `count` equal buckets between the bounds holds the operand; 0 and `count + 1` are outside.
 fn width_bucket(operand: f64, low: f64, high: f64, count: i32) -> Result<i32> {
     let refuse = |message| Err(PgError::new(SqlState::INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION, message));
@@ -278,6 +306,10 @@ pub(super) const FUNCTIONS: &[&[Entry]] = &[&[
     map!("dasinh", |x: f64| -> f64 { asinh(x) }),
     fallible!("dacosh", |x: f64| -> f64 { within(x, 1.0, f64::INFINITY, acosh) }),
     fallible!("datanh", |x: f64| -> f64 { within(x, -1.0, 1.0, f64::atanh) }),
+    map!("derf", |x: f64| -> f64 { libm::erf(x) }),
+    map!("derfc", |x: f64| -> f64 { libm::erfc(x) }),
+    fallible!("dgamma", |x: f64| -> f64 { gamma(x) }),
+    fallible!("dlgamma", |x: f64| -> f64 { checked(log_gamma(x), !x.is_infinite()) }),
     fallible!("degrees", |x: f64| -> f64 { checked(x / RADIANS_PER_DEGREE, !x.is_infinite()) }),
     fallible!("radians", |x: f64| -> f64 {
         let result = x * RADIANS_PER_DEGREE;

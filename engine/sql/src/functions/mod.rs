@@ -36,6 +36,7 @@ mod errors;
 mod float;
 mod format;
 mod hash;
+mod identifier;
 mod in_range;
 mod int;
 mod math;
@@ -45,12 +46,15 @@ mod pattern;
 mod random;
 mod regex;
 mod regexp;
+mod send;
 mod series;
+mod size;
 mod strings;
 mod suspending;
 mod system;
 mod template;
 mod text;
+mod unicode;
 
 #[cfg(test)]
 mod tests;
@@ -64,7 +68,7 @@ use crate::session::SessionContext;
 
 pub use aggregates::{Accumulator, Aggregate};
 pub use cache::CallCache;
-pub use system::sql_value;
+pub use system::{since_2000, sql_value};
 
 /// What a call knows beside its arguments.
 #[derive(Clone, Copy)]
@@ -151,6 +155,10 @@ const TOPICS: &[&[&[Entry]]] = &[
     in_range::FUNCTIONS,
     template::FUNCTIONS,
     text::FUNCTIONS,
+    identifier::FUNCTIONS,
+    send::FUNCTIONS,
+    size::FUNCTIONS,
+    unicode::FUNCTIONS,
 ];
 
 /// Every bound function.

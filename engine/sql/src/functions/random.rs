@@ -6,11 +6,12 @@
 
 use std::f64::consts::PI;
 
+use helios_types::datetime::timestamptz_plus_interval;
 use helios_types::{Datum, Numeric, Result};
 
-use super::arguments::{array_at, f64_at, i32_at, i64_at, numeric_at, uuid_at};
+use super::arguments::{array_at, f64_at, i32_at, i64_at, interval_at, numeric_at, uuid_at};
 use super::errors::invalid_parameter;
-use super::{Entry, FunctionContext, Implementation};
+use super::{Entry, FunctionContext, Implementation, since_2000};
 use crate::session::SessionContext;
 
 const MICROS_FROM_1970_TO_2000: i64 = 946_684_800_000_000;
@@ -191,6 +192,15 @@ pub(super) const FUNCTIONS: &[&[Entry]] = &[&[
     ("array_sample", Implementation::Scalar(|ctx, args| shuffled(ctx, args, Some(i32_at(args, 1))))),
     ("gen_random_uuid", Implementation::Scalar(|ctx, _| Ok(marked(random_bytes(ctx.session), 4)))),
     ("uuidv7", Implementation::Scalar(|ctx, _| Ok(uuid_v7(ctx.session, ctx.session.clock.wall().0)))),
+    (
+        "uuidv7_interval",
+        Implementation::Scalar(|ctx, args| {
+            let now = since_2000(ctx.session.clock.wall());
+            let zone = &ctx.session.style.time_zone;
+            let shifted = timestamptz_plus_interval(now, interval_at(args, 0), zone)?;
+            Ok(uuid_v7(ctx.session, shifted.saturating_add(MICROS_FROM_1970_TO_2000)))
+        }),
+    ),
     (
         "uuid_extract_version",
         Implementation::Scalar(|_, args| {

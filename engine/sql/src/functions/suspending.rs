@@ -111,8 +111,10 @@ pub(super) const FUNCTIONS: &[&[Entry]] = &[
     },
 ];
 
-/// SQL-language builtins of this module, by `pg_proc.oid`: comments on objects.
+/// SQL-language builtins of this module, by `pg_proc.oid`: `pg_sleep_for` and `pg_sleep_until`; comments on objects.
 pub(super) const SQL_FUNCTIONS: &[(u32, Implementation)] = &[
+    (3935, Implementation::Suspending(Suspending::Sleep)),
+    (3936, Implementation::Suspending(Suspending::Sleep)),
     (1215, Implementation::Suspending(Suspending::Catalog("obj_description"))),
     (1216, Implementation::Suspending(Suspending::Catalog("col_description"))),
     (1348, Implementation::Suspending(Suspending::Catalog("obj_description"))),

@@ -66,7 +66,7 @@ fn timeofday(session: &SessionContext) -> String {
 }
 
 /// Microseconds since 2000.
-pub(super) fn since_2000(timestamp: Timestamp) -> i64 {
+pub fn since_2000(timestamp: Timestamp) -> i64 {
     timestamp.0 - 946_684_800_000_000
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use helios_catalog::model::{Index, Table};
 use helios_txn::TableLockMode;
-use helios_types::{Oid, Result};
+use helios_types::{Oid, PgError, Result};
 
 use super::ParamSet;
 use crate::execute::expression::{Program, compile};
@@ -40,6 +40,8 @@ pub struct Plan {
     pub dependencies: Vec<Oid>,
     /// What EXPLAIN calls the entries of the range table.
     pub relations: Vec<RelationName>,
+    /// Why the statement cannot run: a part of it that is constant failed. Its tables are locked before it says so.
+    pub failure: Option<PgError>,
 }
 
 /// A column of a statement's result.

@@ -11,6 +11,7 @@ use helios_types::{Datum, Oid, PgError, Physical, Result, oid};
 
 use super::cost::{CPU_OPERATOR, CPU_TUPLE, DEFAULT_ROWS, EQUAL, FETCH, FUNCTION_ROWS, LOOKUP, RANGE};
 use super::cost::{is_volatile, selectivity, width};
+use super::fold::fold;
 use super::from::rels_of;
 use super::node::{key_bound, scalars, scan_output};
 use super::scope::{CteBinding, Scope};
@@ -80,7 +81,7 @@ impl Planner<'_> {
                 self.node(NodeKind::SystemScan { relation: *oid, rte, columns: indexes }, kept, cost)
             }
             RteKind::Subquery(query) => {
-                let input = self.query(query, Some(&scope))?;
+                let input = self.quietly(|planner| planner.query(query, Some(&scope)))?;
                 let cost = Cost { total: input.cost.total + input.cost.rows * CPU_TUPLE, ..input.cost };
                 self.node(NodeKind::SubqueryScan { rte, input }, columns, cost)
             }
@@ -125,7 +126,7 @@ impl Planner<'_> {
         let owner = scope.ancestor(levels_up)?;
         Ok(match super::from::cte_binding(scope, levels_up, index)? {
             CteBinding::Inline(query) => {
-                let input = self.query(&query, Some(&owner))?;
+                let input = self.quietly(|planner| planner.query(&query, Some(&owner)))?;
                 let cost = input.cost;
                 self.node(NodeKind::SubqueryScan { rte, input }, columns, cost)
             }
@@ -320,6 +321,8 @@ impl Planner<'_> {
             .map(|key| match &key.expression {
                 Some(text) => {
                     let mut expr = self.catalog.table_expression(table, text)?;
+                    // As the statement's expressions are; what fails is the business of who writes the index.
+                    fold(&mut expr, self.session);
                     let columns = scope.entry_columns(at);
                     for_each_expr_mut(&mut expr, &mut |part| {
                         if let ExprKind::Var(var) = part.kind {
@@ -348,6 +351,7 @@ impl Planner<'_> {
         let keys = self.index_keys(rte, table, index)?;
         if let Some(predicate) = &index.predicate {
             let mut predicate = self.catalog.table_expression(table, predicate)?;
+            fold(&mut predicate, self.session);
             let (scope, at) = self.owner(rte)?;
             let columns = scope.entry_columns(at);
             for_each_expr_mut(&mut predicate, &mut |part| {

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use helios_env::hash::HashSet;
-use helios_types::{PgError, Result};
+use helios_types::{Datum, PgError, Result};
 
 use super::Planner;
 use super::join::{JoinSide, Unit};
@@ -104,14 +104,18 @@ impl Planner<'_> {
     pub(super) fn where_conditions(&mut self, qual: &Expr, scope: &Rc<Scope>, found: &mut FromWhere) -> Result<()> {
         let mut written = Vec::new();
         conjuncts(qual, &mut written);
+        let before = self.quiet;
         for condition in written {
             if let Some(side) = self.sub_link_join(&condition, scope, found)? {
                 found.sides.push(side);
                 continue;
             }
             let resolved = self.resolve(&condition, scope)?;
+            // What stands behind a condition that never holds is not reached.
+            self.quiet |= matches!(resolved.as_const(), Some(Datum::Bool(false)));
             conjuncts(&resolved, &mut found.conditions);
         }
+        self.quiet = before;
         Ok(())
     }
 
@@ -135,12 +139,10 @@ impl Planner<'_> {
                 }
                 let below = self.open_scope(&subquery, Some(scope))?;
                 let contents = self.from_where(&subquery, &below)?;
-                let columns: Result<Vec<Expr>> = subquery
-                    .target_list
-                    .iter()
-                    .filter(|target| !target.junk)
-                    .map(|target| self.resolve(&target.expr, &below))
-                    .collect();
+                // Failures are those of whoever reads the columns.
+                let targets = subquery.target_list.iter().filter(|target| !target.junk);
+                let columns: Result<Vec<Expr>> =
+                    self.quietly(|planner| targets.map(|target| planner.resolve(&target.expr, &below)).collect());
                 scope.set_alias(*rte, columns?);
                 found.trees.extend(contents.trees);
                 found.conditions.extend(contents.conditions);

@@ -3,6 +3,7 @@
 //! ```text
 //!   Query ─▶ scope       every Var gets the number of its range table entry in the whole statement; join aliases and
 //!            │           simple subqueries are replaced by what they stand for; outer references become parameters
+//!            │           (fold: and what is constant becomes its value)
 //!            ▼
 //!            from        FROM and WHERE: a list of units (tables, subqueries, outer joins) and of conditions, each
 //!            │           condition as low as it may go; EXISTS and IN become semi and anti joins
@@ -17,13 +18,14 @@
 //! Numbers of range table entries are unique in a statement, and with them Vars: a plan node can be put anywhere.
 //!
 //! A correlated subquery and a LATERAL one read outer columns as executor parameters. Which outer column a parameter
-//! stands for is known once for the whole statement ([`Planner::outer_params`]); whoever runs the inner side (a nested
+//! stands for is known once for the whole statement ([`Planner::outer_values`]); whoever runs the inner side (a nested
 //! loop, or the expression that holds the subquery) hands in those whose columns it has, and the others are handed in
 //! further up.
 
 mod access;
 mod cost;
 mod cte;
+mod fold;
 mod from;
 mod join;
 mod locking;
@@ -41,20 +43,21 @@ use std::sync::Arc;
 use helios_catalog::model::Table;
 use helios_env::hash::HashMap;
 use helios_txn::TableLockMode;
-use helios_types::{Oid, Result};
+use helios_types::{Oid, PgError, Result};
 
 use crate::expr::{Expr, ExprKind, ExprType, Var};
 use crate::plan::{Cte, Plan, PlanCatalog, PlanNode, RelationName, ResultColumn, Subplan};
 use crate::query::{Command, Query};
+use crate::session::SessionContext;
 use scope::Scope;
 
-/// Plans a statement.
+/// Plans a statement. What fails when constants are folded is no failure of planning: see [`Plan::failure`].
 ///
 /// # Errors
 ///
 /// 0A000 for what cannot be planned, named.
-pub fn plan_statement(query: &Query, catalog: &dyn PlanCatalog) -> Result<Plan> {
-    let mut planner = Planner::new(catalog);
+pub fn plan_statement(query: &Query, catalog: &dyn PlanCatalog, session: &SessionContext) -> Result<Plan> {
+    let mut planner = Planner::new(catalog, session);
     let root = planner.query(query, None)?;
     let columns = result_columns(query);
     let writes = query.command != Command::Select || planner.writes;
@@ -76,6 +79,7 @@ pub fn plan_statement(query: &Query, catalog: &dyn PlanCatalog) -> Result<Plan> 
         writes,
         dependencies,
         relations: planner.relations,
+        failure: planner.failure,
     })
 }
 
@@ -93,9 +97,19 @@ fn result_columns(query: &Query) -> Vec<ResultColumn> {
         .collect()
 }
 
+/// What an executor parameter stands for.
+struct OuterValue {
+    /// A column, or an aggregate.
+    expr: Expr,
+    /// The query that aggregates.
+    aggregated_in: Option<Rc<Scope>>,
+    param: usize,
+}
+
 /// The state of planning one statement.
 struct Planner<'a> {
     catalog: &'a dyn PlanCatalog,
+    session: &'a SessionContext,
     subplans: Vec<Subplan>,
     ctes: Vec<Cte>,
     exec_params: usize,
@@ -103,15 +117,20 @@ struct Planner<'a> {
     locks: HashMap<Oid, TableLockMode>,
     writes: bool,
     relations: Vec<RelationName>,
-    /// The parameter that stands for an outer column, with the column.
-    outer_params: Vec<(Var, ExprType, usize)>,
+    /// What the executor parameters of correlated subqueries stand for.
+    outer_values: Vec<OuterValue>,
     scopes: Vec<Rc<Scope>>,
+    /// The first failure of folding constants.
+    failure: Option<PgError>,
+    /// Whether such failures are of no consequence here.
+    quiet: bool,
 }
 
 impl<'a> Planner<'a> {
-    fn new(catalog: &'a dyn PlanCatalog) -> Planner<'a> {
+    fn new(catalog: &'a dyn PlanCatalog, session: &'a SessionContext) -> Planner<'a> {
         Planner {
             catalog,
+            session,
             subplans: Vec::new(),
             ctes: Vec::new(),
             exec_params: 0,
@@ -119,8 +138,10 @@ impl<'a> Planner<'a> {
             locks: HashMap::default(),
             writes: false,
             relations: Vec::new(),
-            outer_params: Vec::new(),
+            outer_values: Vec::new(),
             scopes: Vec::new(),
+            failure: None,
+            quiet: false,
         }
     }
 
@@ -148,18 +169,34 @@ impl<'a> Planner<'a> {
 
     /// The parameter that stands for an outer column.
     fn outer_param(&mut self, var: Var, ty: ExprType) -> usize {
-        if let Some((_, _, param)) = self.outer_params.iter().find(|(known, _, _)| *known == var) {
-            return *param;
+        let same = |known: &&OuterValue| matches!(known.expr.kind, ExprKind::Var(known) if known == var);
+        if let Some(known) = self.outer_values.iter().find(same) {
+            return known.param;
         }
         let param = self.new_param();
-        self.outer_params.push((var, ty, param));
+        self.outer_values.push(OuterValue { expr: column(var, ty), aggregated_in: None, param });
         param
+    }
+
+    /// The parameter that stands for an aggregate of an enclosing query.
+    fn outer_aggregate(&mut self, aggregate: Expr, scope: &Rc<Scope>) -> usize {
+        let here = |known: &OuterValue| known.aggregated_in.as_ref().is_some_and(|known| Rc::ptr_eq(known, scope));
+        if let Some(known) = self.outer_values.iter().find(|known| here(known) && known.expr == aggregate) {
+            return known.param;
+        }
+        let param = self.new_param();
+        self.outer_values.push(OuterValue { expr: aggregate, aggregated_in: Some(scope.clone()), param });
+        param
+    }
+
+    /// The outer column, or the aggregate of an outer query, that a parameter stands for.
+    fn outer_value(&self, param: usize) -> Option<&OuterValue> {
+        self.outer_values.iter().find(|known| known.param == param)
     }
 
     /// The outer column that a parameter stands for.
     fn outer_column(&self, param: usize) -> Option<Expr> {
-        let (var, ty, _) = self.outer_params.iter().find(|(_, _, known)| *known == param)?;
-        Some(column(*var, *ty))
+        self.outer_value(param).filter(|known| known.aggregated_in.is_none()).map(|known| known.expr.clone())
     }
 
     fn lock(&mut self, table: &Table, mode: TableLockMode) {

@@ -3,7 +3,8 @@
 //! Analysis numbers range table entries per query and counts levels upwards. Here every entry of the statement has one
 //! number, so that expressions can be moved between queries. [`Planner::resolve`] rewrites an expression of a query:
 //! Vars of its own level get their statement-wide entry, Vars of outer levels become parameters, aliases (join columns,
-//! pulled-up subqueries, whole rows) are replaced, and subqueries inside are planned.
+//! pulled-up subqueries, whole rows) are replaced, subqueries inside are planned,
+//! and what is constant is folded.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use helios_types::{Datum, Oid, PgError, Result, oid};
 
 use super::{Planner, column, exec_param};
-use crate::analyze::children_mut;
+use crate::analyze::{children_mut, for_each_expr_mut};
 use crate::expr::{CoercionForm, Expr, ExprKind, ExprType, FuncExpr, SqlValue, Var, system_column};
 use crate::plan::RelationName;
 use crate::query::{Query, RangeTblEntry, RteKind};
@@ -96,6 +97,7 @@ impl Planner<'_> {
     pub(super) fn resolve(&mut self, expr: &Expr, scope: &Rc<Scope>) -> Result<Expr> {
         let mut expr = expr.clone();
         self.resolve_in_place(&mut expr, scope)?;
+        self.fold(&mut expr);
         Ok(expr)
     }
 
@@ -138,7 +140,8 @@ impl Planner<'_> {
                 return Ok(());
             }
             ExprKind::Aggregate(aggregate) if aggregate.levels_up > 0 => {
-                return Err(PgError::unsupported("an aggregate of an outer query"));
+                *expr = self.outer_aggregate_call(expr, aggregate.levels_up, scope)?;
+                return Ok(());
             }
             _ => {}
         }
@@ -149,6 +152,25 @@ impl Planner<'_> {
             }
         });
         outcome
+    }
+
+    /// An aggregate of an enclosing query is computed there and handed in.
+    fn outer_aggregate_call(&mut self, call: &Expr, levels: u32, scope: &Rc<Scope>) -> Result<Expr> {
+        let owner = scope.ancestor(levels)?;
+        let mut own = call.clone();
+        let mut subqueries = false;
+        for_each_expr_mut(&mut own, &mut |part| match &mut part.kind {
+            ExprKind::Var(var) => var.levels_up = var.levels_up.saturating_sub(levels),
+            ExprKind::Aggregate(aggregate) => aggregate.levels_up = aggregate.levels_up.saturating_sub(levels),
+            ExprKind::SubLink(_) => subqueries = true,
+            _ => {}
+        });
+        if subqueries {
+            return Err(PgError::unsupported("a subquery in an aggregate of an outer query"));
+        }
+        let own = self.resolve(&own, &owner)?;
+        let param = self.outer_aggregate(own, &owner);
+        Ok(exec_param(param, call.ty).at(call.location))
     }
 
     fn resolve_var(&mut self, var: Var, ty: ExprType, scope: &Rc<Scope>) -> Result<Expr> {

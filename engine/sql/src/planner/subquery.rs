@@ -30,16 +30,23 @@ impl Planner<'_> {
             }
             None => None,
         };
-        let root = self.query(&link.query, Some(scope))?;
+        let root = match link.kind {
+            // Nobody reads what it selects.
+            SubLinkKind::Exists => self.quietly(|planner| planner.query(&link.query, Some(scope)))?,
+            _ => self.query(&link.query, Some(scope))?,
+        };
         let mut depends = root.depends.clone();
         let mut params = Vec::new();
         let mut stale = ParamSet::default();
         for param in depends.iter() {
-            let Some(column) = self.outer_column(param) else { continue };
-            if let ExprKind::Var(var) = column.kind
-                && self.is_local(var.rte, scope)
-            {
-                params.push((param, column));
+            let Some(value) = self.outer_value(param) else { continue };
+            let local = match (&value.aggregated_in, &value.expr.kind) {
+                (Some(owner), _) => Rc::ptr_eq(owner, scope),
+                (None, ExprKind::Var(var)) => self.is_local(var.rte, scope),
+                (None, _) => false,
+            };
+            if local {
+                params.push((param, value.expr.clone()));
                 stale.insert(param);
             }
         }

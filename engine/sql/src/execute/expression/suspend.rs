@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Context;
 
 use helios_env::BoxFuture;
+use helios_types::datetime::timestamptz_plus_interval;
 use helios_types::{Array, Datum, Oid, PgError, Result, SqlState};
 use smallvec::SmallVec;
 
@@ -19,8 +20,9 @@ use crate::execute::batch::{Batch, ColumnRef};
 use crate::execute::context::ExecutionContext;
 use crate::execute::operator::{Operator, build};
 use crate::expr::{ExprType, SubLinkKind};
-use crate::functions::Suspending;
+use crate::functions::{Suspending, since_2000};
 use crate::plan::ParamSet;
+use crate::session::SessionContext;
 
 /// A row of a batch.
 type Row<'a> = (&'a [ColumnRef], usize);
@@ -403,7 +405,7 @@ async fn call(function: Suspending, args: &[Datum], result: ExprType, context: &
             Ok(Datum::I64(sequences.set(sequence(&args[0])?, value, is_called).await?))
         }
         Suspending::Sleep => {
-            let Datum::F64(seconds) = args[0] else { return Err(PgError::internal("pg_sleep takes float8")) };
+            let seconds = seconds_to_sleep(&args[0], &context.session)?;
             if seconds > 0.0 {
                 let clock = &context.session.clock;
                 let duration = std::time::Duration::try_from_secs_f64(seconds).unwrap_or(std::time::Duration::MAX);
@@ -414,6 +416,18 @@ async fn call(function: Suspending, args: &[Datum], result: ExprType, context: &
         }
         Suspending::Catalog(source) => context.doors.functions.call(source, args, result).await,
     }
+}
+
+/// What `pg_sleep`, `pg_sleep_for` and `pg_sleep_until` ask for: seconds, an interval from now, a time.
+fn seconds_to_sleep(argument: &Datum, session: &SessionContext) -> Result<f64> {
+    let now = since_2000(session.clock.wall());
+    let until = match argument {
+        Datum::F64(seconds) => return Ok(*seconds),
+        Datum::Interval(by) => timestamptz_plus_interval(now, *by, &session.style.time_zone)?,
+        Datum::I64(time) => *time,
+        other => return Err(PgError::internal(format_args!("{other:?} is no time to sleep"))),
+    };
+    Ok(until.saturating_sub(now) as f64 / 1e6)
 }
 
 fn sequence(argument: &Datum) -> Result<Oid> {

@@ -116,12 +116,13 @@ pub(super) struct Filter {
     context: Arc<ExecutionContext>,
     current: Option<Batch>,
     failed: Option<PgError>,
+    removed: usize,
 }
 
 impl Filter {
     pub(super) fn new(input: Box<dyn Operator>, conditions: &[Scalar], context: &Arc<ExecutionContext>) -> Filter {
         let conditions = Evaluator::new(context, conditions.iter().map(|condition| condition.program.clone()));
-        Filter { input, conditions, context: context.clone(), current: None, failed: None }
+        Filter { input, conditions, context: context.clone(), current: None, failed: None, removed: 0 }
     }
 }
 
@@ -152,6 +153,7 @@ impl Operator for Filter {
                 }
                 self.failed = Some(error);
             }
+            self.removed += batch.rows() - filtered.rows.len();
             if filtered.rows.len() == batch.rows() {
                 return Poll::Ready(Ok(Some(batch)));
             }
@@ -166,6 +168,10 @@ impl Operator for Filter {
         self.failed = None;
         self.conditions.rescan(changed);
         self.input.rescan(changed);
+    }
+
+    fn take_removed(&mut self) -> usize {
+        std::mem::take(&mut self.removed)
     }
 }
 

@@ -49,6 +49,11 @@ pub trait Operator: Send {
     /// Promises that at most so many rows will be asked for: a sort need keep no more, a source need not fetch a full
     /// batch. Passed on only where as many rows go in as come out.
     fn expect_rows(&mut self, _rows: usize) {}
+
+    /// How many rows its conditions have kept back since this was last asked: for EXPLAIN ANALYZE.
+    fn take_removed(&mut self) -> usize {
+        0
+    }
 }
 
 /// Makes the operators of a plan node and of those below.

@@ -31,6 +31,7 @@ pub(crate) struct TableScanOperator {
     failed: Option<PgError>,
     rows_max: usize,
     first_rows: usize,
+    removed: usize,
 }
 
 fn table_scan(node: &PlanNode) -> (&TableScan, Option<&IndexScan>) {
@@ -59,6 +60,7 @@ impl TableScanOperator {
             failed: None,
             rows_max: FIRST_BATCH_ROWS,
             first_rows: FIRST_BATCH_ROWS,
+            removed: 0,
         })
     }
 
@@ -157,6 +159,7 @@ impl Operator for TableScanOperator {
                 }
                 self.failed = Some(error);
             }
+            self.removed += batch.rows() - filtered.rows.len();
             if filtered.rows.len() == batch.rows() {
                 return Poll::Ready(Ok(Some(batch)));
             }
@@ -180,5 +183,9 @@ impl Operator for TableScanOperator {
             self.first_rows = rows.clamp(1, BATCH_ROWS);
             self.rows_max = self.first_rows;
         }
+    }
+
+    fn take_removed(&mut self) -> usize {
+        std::mem::take(&mut self.removed)
     }
 }

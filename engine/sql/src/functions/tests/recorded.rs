@@ -20,6 +20,8 @@ const FILES: &[(&str, &str)] = &[
     ("regular_expressions", include_str!("regular_expressions.tsv")),
     ("aggregates", include_str!("aggregates.tsv")),
     ("templates", include_str!("templates.tsv")),
+    ("texts", include_str!("texts.tsv")),
+    ("sends", include_str!("sends.tsv")),
 ];
 
 /// A clock that stands still.
