@@ -42,6 +42,11 @@ slt-pg:
 slt-corpora:
     cargo run -p helios-sqllogic -- --sqlite
 
+# Record what psql's commands show of PostgreSQL 18.
+psql-record:
+    cargo build -p helios-sqllogic --tests
+    HELIOS_PSQL_RECORD=1 sqllogic/reference/pg run cargo test -p helios-sqllogic --test psql
+
 # Record the answers of the reference PostgreSQL 18 into scripts (drafts are .sql files, see sqllogic/src/record.rs).
 slt-record *FILES:
     cargo build -p helios-sqllogic
