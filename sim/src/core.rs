@@ -70,6 +70,13 @@ impl Core {
         self.trace.record(self.timeline.now(), event);
     }
 
+    /// Records what only a full trace holds; otherwise it costs nothing.
+    pub(crate) fn record_detail(&self, event: impl FnOnce() -> Event) {
+        if self.trace.is_full() {
+            self.record(event());
+        }
+    }
+
     pub(crate) fn fired(&self, kind: FaultKind) {
         self.counts.lock().fire(kind);
         self.record(Event::Fault(kind));

@@ -7,6 +7,7 @@
 //! by then its I/O is disabled, so no destructor can reach the disk.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, Wake, Waker};
 
 use helios_env::sync::Mutex;
@@ -24,7 +25,11 @@ pub(crate) struct TaskId {
 }
 
 #[derive(Default)]
-pub(crate) struct Executor(Mutex<State>);
+pub(crate) struct Executor(Mutex<State>, Running);
+
+/// One more than the number of the task that is being polled; zero when none is.
+#[derive(Default)]
+struct Running(AtomicU64);
 
 #[derive(Default)]
 struct State {
@@ -170,15 +175,27 @@ impl Executor {
         })
     }
 
-    /// Polls a task once. A task on the stack is polled by its caller, through `on_stack`.
-    pub(crate) fn poll(&self, turn: Turn, on_stack: impl FnOnce(&mut Context<'_>) -> Poll<()>) {
+    /// The number of the task that is being polled.
+    pub(crate) fn running(&self) -> Option<u64> {
+        self.1.0.load(Relaxed).checked_sub(1)
+    }
+
+    /// Polls a task once; whether it has ended. A task on the stack is polled by its caller, through `on_stack`.
+    pub(crate) fn poll(&self, turn: Turn, on_stack: impl FnOnce(&mut Context<'_>) -> Poll<()>) -> bool {
         let mut context = Context::from_waker(&turn.waker);
-        match turn.future {
-            None => {
-                let _ready = on_stack(&mut context);
-                self.put_back(turn.id, None);
+        // Polls nest where a task waits synchronously. A crash may unwind past the second line, and the next poll mends it.
+        let outer = self.1.0.swap(turn.number + 1, Relaxed);
+        let (future, poll) = match turn.future {
+            None => (None, on_stack(&mut context)),
+            Some(mut future) => {
+                let poll = future.as_mut().poll(&mut context);
+                (Some(future), poll)
             }
-            Some(mut future) => match future.as_mut().poll(&mut context) {
+        };
+        self.1.0.store(outer, Relaxed);
+        match future {
+            None => self.put_back(turn.id, None),
+            Some(future) => match poll {
                 Poll::Pending => self.put_back(turn.id, Some(future)),
                 Poll::Ready(()) => {
                     drop(future);
@@ -189,6 +206,7 @@ impl Executor {
                 }
             },
         }
+        poll.is_ready()
     }
 
     fn put_back(&self, id: TaskId, future: Option<BoxFuture<'static, ()>>) {

@@ -66,6 +66,7 @@ mod panics;
 pub mod swarm;
 mod timeline;
 pub mod trace;
+pub mod viewer;
 mod violation;
 pub mod world;
 
@@ -73,8 +74,8 @@ pub use cancel::{Cancellable, Cancelled, cancellable};
 pub use choices::{Choices, DecisionLog};
 pub use core::CrashKind;
 pub use disk::{
-    Class, Crash, DeviceProfile, DiskImage, FailedSync, Fate, FaultCounts, FaultKind, Faults, Honesty, PowerCut,
-    SECTOR, SimDisk, Timing,
+    Class, Crash, DeviceProfile, DiskEvent, DiskImage, FailedSync, Fate, FaultCounts, FaultKind, Faults, FilePicture,
+    Honesty, PowerCut, SECTOR, SimDisk, Timing,
 };
 pub use explore::{Explore, Explored, Ledger, explore};
 pub use marks::{Buggify, Marks};

@@ -1,7 +1,8 @@
 //! What happened, in order, and a hash of all of it.
 //!
 //! The hash is always kept: two runs with equal hashes did the same things at the same times. The events themselves
-//! are kept only when asked for ([`TraceLevel::Full`]); a failing run is replayed with them.
+//! are kept only when asked for ([`TraceLevel::Full`]); a failing run is replayed with them. A full trace also holds
+//! details that only its [viewer](crate::viewer) needs, which the hash leaves out: it is the same at both levels.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use helios_env::Instant;
 use helios_env::sync::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::disk::{Fate, FaultKind};
+use crate::disk::{DiskEvent, Fate, FaultKind};
 
 /// How much of a trace to keep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,10 +44,16 @@ pub enum Event {
     },
     /// An I/O operation completed.
     Io {
+        /// The disk's node.
+        node: usize,
         /// What was done.
         operation: &'static str,
         /// To which file or directory.
         path: Arc<str>,
+        /// The inode, of an operation on an open file: its name may have changed since it was opened.
+        ino: Option<u32>,
+        /// The task that asked for it.
+        task: Option<u64>,
         /// When it was submitted; the entry's own time is that of the completion.
         began: Instant,
         /// At which byte.
@@ -84,6 +91,18 @@ pub enum Event {
     Buggify(&'static str),
     /// Whatever the workload wants to be read in the trace.
     Note(Box<str>),
+    /// A task has ended. Only in a full trace.
+    End {
+        /// Its number in the world.
+        task: u64,
+    },
+    /// What became of what was written. Only in a full trace.
+    Disk {
+        /// The disk's node.
+        node: usize,
+        /// What happened on it.
+        event: DiskEvent,
+    },
 }
 
 /// An event and its time.
@@ -113,11 +132,17 @@ impl Trace {
 
     pub(crate) fn record(&self, at: Instant, event: Event) {
         let mut state = self.0.lock();
-        state.hash = mix(mix(state.hash, at.0), event.hash());
-        state.count += 1;
+        if !event.is_detail() {
+            state.hash = mix(mix(state.hash, at.0), event.hash());
+            state.count += 1;
+        }
         if state.level == TraceLevel::Full {
             state.entries.push(Entry { at, event });
         }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.lock().level == TraceLevel::Full
     }
 
     pub(crate) fn hash(&self) -> u64 {
@@ -139,13 +164,21 @@ fn mix(hash: u64, value: u64) -> u64 {
 }
 
 impl Event {
+    /// Whether it is there to be looked at: it follows from what the hash takes in, which does not need it.
+    fn is_detail(&self) -> bool {
+        matches!(self, Event::End { .. } | Event::Disk { .. })
+    }
+
     fn hash(&self) -> u64 {
         let name = |tag: u64, name: &str| mix(tag, xxh3_64(name.as_bytes()));
         match self {
             Event::Spawn { node, task, name: called } => mix(mix(name(1, called), *task), *node as u64),
             Event::Poll { task, .. } => mix(2, *task),
-            Event::Io { operation, path, began, offset, len, result, data } => {
-                [began.0, *offset, *len, *result as u64, *data].into_iter().fold(name(name(3, operation), path), mix)
+            Event::Io { node, operation, path, ino, task, began, offset, len, result, data } => {
+                let number = |number: Option<u64>| number.map_or(0, |number| number + 1);
+                [*node as u64, number(ino.map(u64::from)), number(*task), began.0, *offset, *len, *result as u64, *data]
+                    .into_iter()
+                    .fold(name(name(3, operation), path), mix)
             }
             Event::Fault(kind) => mix(4, *kind as u64),
             Event::Crash { node, kind, changes, kept } => {
@@ -166,14 +199,16 @@ impl Event {
                 };
                 mix(name(9 + kind, change), u64::from(detail))
             }
+            Event::End { .. } | Event::Disk { .. } => unreachable!("a detail is not hashed"),
         }
     }
 }
 
-/// A trace as text, one line per event; runs of polls of one task are folded into a line.
+/// A trace as text, one line per event; runs of polls of one task are folded into a line, and details are left out.
 pub fn render(entries: &[Entry]) -> String {
     let mut text = String::new();
-    let mut rest = entries;
+    let entries: Vec<&Entry> = entries.iter().filter(|entry| !entry.event.is_detail()).collect();
+    let mut rest = &entries[..];
     while let Some(Entry { at, event }) = rest.first() {
         let same = rest.iter().take_while(|e| matches!(event, Event::Poll { .. }) && e.event == *event).count().max(1);
         rest = &rest[same..];
@@ -194,6 +229,7 @@ pub fn render(entries: &[Entry]) -> String {
             Event::Mark(mark) => writeln!(text, "mark   {mark}"),
             Event::Buggify(site) => writeln!(text, "buggify {site}"),
             Event::Note(note) => writeln!(text, "note   {note}"),
+            Event::End { .. } | Event::Disk { .. } => unreachable!("details are left out above"),
         }
         .expect("writing to a string");
     }

@@ -202,19 +202,30 @@ impl PowerCut {
     pub fn resolve(&self, fates: &[Fate]) -> DiskImage {
         assert_eq!(fates.len(), self.changes.len(), "one fate per change");
         let mut image = self.durable.clone();
-        let mut entries_end = false;
-        for (change, fate) in self.changes.iter().zip(fates) {
-            if self.ordered_entries && change.what.is_entry() {
-                // A journal replays up to where it ends.
-                entries_end |= *fate == Fate::Lost;
-                if entries_end {
-                    continue;
-                }
-            }
-            apply(&mut image, &change.what, *fate, self.atomic_bytes);
+        for (change, fate) in self.changes.iter().zip(self.effective(fates)) {
+            apply(&mut image, &change.what, fate, self.atomic_bytes);
         }
         image.drop_unreachable();
         image
+    }
+
+    /// These fates with the journal's order: it replays up to where it ends, whatever was drawn for later entries.
+    pub(crate) fn effective(&self, fates: &[Fate]) -> Vec<Fate> {
+        let mut entries_end = false;
+        let effective = |(change, fate): (&Change, &Fate)| {
+            let journaled = self.ordered_entries && change.what.is_entry();
+            entries_end |= journaled && *fate == Fate::Lost;
+            if journaled && entries_end { Fate::Lost } else { *fate }
+        };
+        self.changes.iter().zip(fates).map(effective).collect()
+    }
+
+    /// The bytes of a write that are there after its fate, as pairs of first byte and end.
+    pub(crate) fn kept_bytes(&self, what: &What, fate: Fate) -> Vec<[u64; 2]> {
+        match what {
+            What::Write { offset, data, .. } => surviving(*offset, data.len(), fate, self.atomic_bytes),
+            _ => Vec::new(),
+        }
     }
 
     /// Counts what these fates amount to.
@@ -297,28 +308,11 @@ fn apply(image: &mut DiskImage, what: &What, fate: Fate, unit: u64) {
             if fate == Fate::Lost {
                 return;
             }
-            let units = units(*offset, data.len(), unit);
             let content = file(image, *ino);
-            let survives = |index: u32| match fate {
-                Fate::Prefix(cut) => index < cut,
-                Fate::Suffix(cut) => index >= cut,
-                Fate::Scattered(bits) => scatter(bits, index),
-                Fate::LengthOnly => false,
-                _ => true,
-            };
-            let first = offset / unit;
-            let end = offset + data.len() as u64;
-            let mut index = 0;
-            while index < units {
-                // Runs of surviving units are copied at once.
-                let run = (index..units).take_while(|i| survives(*i)).count() as u32;
-                if run > 0 {
-                    let from = ((first + u64::from(index)) * unit).max(*offset);
-                    let to = ((first + u64::from(index + run)) * unit).min(end);
-                    content.write(from, &data[(from - offset) as usize..(to - offset) as usize]);
-                }
-                index += run.max(1);
+            for [from, to] in surviving(*offset, data.len(), fate, unit) {
+                content.write(from, &data[(from - offset) as usize..(to - offset) as usize]);
             }
+            let end = offset + data.len() as u64;
             // A cut write ends where its last unit did; one with holes has its whole length.
             if matches!(fate, Fate::Suffix(_) | Fate::Scattered(_) | Fate::LengthOnly) {
                 content.extend_to(end);
@@ -345,6 +339,31 @@ fn apply(image: &mut DiskImage, what: &What, fate: Fate, unit: u64) {
     }
 }
 
+/// Runs of a write's bytes that survive its fate.
+fn surviving(offset: u64, len: usize, fate: Fate, unit: u64) -> Vec<[u64; 2]> {
+    let survives = |index: u32| match fate {
+        Fate::Prefix(cut) => index < cut,
+        Fate::Suffix(cut) => index >= cut,
+        Fate::Scattered(bits) => scatter(bits, index),
+        Fate::LengthOnly | Fate::Lost => false,
+        Fate::Kept | Fate::BothNames => true,
+    };
+    let (first, end) = (offset / unit, offset + len as u64);
+    let units = units(offset, len, unit);
+    let mut runs = Vec::new();
+    let mut index = 0;
+    while index < units {
+        let run = (index..units).take_while(|i| survives(*i)).count() as u32;
+        if run > 0 {
+            let from = ((first + u64::from(index)) * unit).max(offset);
+            let to = ((first + u64::from(index + run)) * unit).min(end);
+            runs.push([from, to]);
+        }
+        index += run.max(1);
+    }
+    runs
+}
+
 fn scatter(bits: u32, index: u32) -> bool {
     helios_env::SplitMix64::step(u64::from(bits) << 32 | u64::from(index)).1 & 1 == 0
 }
@@ -369,7 +388,7 @@ mod tests {
 
     #[test]
     fn cuts_cover_all_or_both_ends() {
-        assert_eq!(cuts(1, 8), []);
+        assert_eq!(cuts(1, 8), [0; 0]);
         assert_eq!(cuts(4, 8), [1, 2, 3]);
         let some = cuts(129, 8);
         assert_eq!((some.len(), some[0], some[7]), (8, 1, 128));

@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::image::Ino;
 use super::mount::{Cost, Mount, Submitted, never};
 use super::overlay::Damage;
+use super::picture::DiskEvent;
 use super::profile::SECTOR;
 use super::state::{DiskState, InFlight};
 use super::{FailedSync, FaultKind};
@@ -69,8 +70,10 @@ impl SimFile {
     /// Registers a write as under way: should the node crash now, it may have happened in part.
     fn launch(&self, offset: u64, buf: &Buf) -> u64 {
         let id = self.mount.disk.next_operation.fetch_add(1, Relaxed);
-        let write = InFlight { id, ino: self.at.ino, offset, data: Arc::from(&buf[..]) };
-        self.mount.disk.state.lock().in_flight.push(write);
+        let (ino, task) = (self.at.ino, self.mount.core.executor.running());
+        let mut state = self.mount.disk.state.lock();
+        state.in_flight.push(InFlight { id, ino, offset, data: Arc::from(&buf[..]) });
+        state.tell(|_| DiskEvent::Submitted { write: id, task, ino, offset, len: buf.len() as u64 });
         id
     }
 
@@ -106,7 +109,7 @@ impl SimFile {
             if result.is_ok() {
                 perform(state, at.ino);
             }
-            mount.trace(operation, &at.path, [0, len, 0], result.as_ref().map(|()| len));
+            mount.trace(operation, &at.path, Some(at.ino), [0, len, 0], result.as_ref().map(|()| len));
             result.map_err(|error| error.at(&at.path))
         });
         self.mount.submit(Cost::Write, true, change)
@@ -146,11 +149,11 @@ impl File for SimFile {
         let id = self.launch(offset, &buf);
         let at = self.at.clone();
         let mount = &self.mount;
-        let began = mount.core.timeline.now();
+        let (began, task) = (mount.core.timeline.now(), mount.core.executor.running());
         // Two events, and the node may crash between them.
         match mount.latency(Cost::Write) {
             None => {
-                let submitted = Submitted { mount, began };
+                let submitted = Submitted { mount, began, task };
                 let (result, covered) = at.land_for_sync(&submitted, id);
                 if result != Ok(buf.len()) {
                     return Pending::ready(Io { result, buf });
@@ -170,7 +173,7 @@ impl File for SimFile {
                     if later.incarnation.is_dead() {
                         return;
                     }
-                    let (result, covered) = at.land_for_sync(&Submitted { mount: &later, began }, id);
+                    let (result, covered) = at.land_for_sync(&Submitted { mount: &later, began, task }, id);
                     if result != Ok(buf.len()) {
                         later.disk.state.lock().close(at.ino);
                         completer.complete(Io { result, buf });
@@ -180,7 +183,7 @@ impl File for SimFile {
                         let latency = mount.latency(Cost::Sync).unwrap_or_default();
                         let sync = move || {
                             if !later.incarnation.is_dead() {
-                                let submitted = Submitted { mount: &later, began };
+                                let submitted = Submitted { mount: &later, began, task };
                                 let mut state = later.disk.state.lock();
                                 let synced = at.sync(&submitted, &mut state, covered);
                                 state.close(at.ino);
@@ -270,7 +273,13 @@ impl Place {
         let result = self.read_into(mount, state, offset, &mut buf).map_err(|error| error.at(&self.path));
         let moved = result.as_ref().map_or(0, |n| *n);
         let data = if moved > 0 { xxh3_64(&buf[..moved]) } else { 0 };
-        mount.trace("read", &self.path, [offset, buf.len() as u64, data], result.as_ref().map(|n| *n as u64));
+        mount.trace(
+            "read",
+            &self.path,
+            Some(self.ino),
+            [offset, buf.len() as u64, data],
+            result.as_ref().map(|n| *n as u64),
+        );
         Io { result, buf }
     }
 
@@ -305,13 +314,13 @@ impl Place {
                 let at = offset + choices.pick("disk.rotten byte", n) as u64;
                 let mut sector = state.sector(self.ino, at / SECTOR);
                 sector[(at % SECTOR) as usize] ^= 1 << choices.pick("disk.rotten bit", 8);
-                state.overlays.damage(self.ino, at / SECTOR, Damage::Shows(Box::new(sector)));
+                state.damage(self.ino, at / SECTOR, Damage::Shows(Box::new(sector)));
                 state.read(self.ino, offset, buf)
             }
             FaultKind::LatentSector => {
                 core.fired(fault);
                 let at = offset + choices.pick("disk.rotten byte", n) as u64;
-                state.overlays.damage(self.ino, at / SECTOR, Damage::Unreadable);
+                state.damage(self.ino, at / SECTOR, Damage::Unreadable);
                 Err(error())
             }
             _ => {
@@ -331,9 +340,10 @@ impl Place {
     fn land(&self, mount: &Submitted<'_>, state: &mut DiskState, id: u64) -> Result<usize> {
         let index = state.in_flight.iter().position(|w| w.id == id).expect("a write under way is registered");
         let InFlight { offset, data, .. } = state.in_flight.remove(index);
+        state.tell(|_| DiskEvent::Landed { write: id });
         let (len, hash) = (data.len() as u64, xxh3_64(&data));
         let result = self.write(mount, state, offset, data).map_err(|error| error.at(&self.path));
-        mount.trace("write", &self.path, [offset, len, hash], result.as_ref().map(|n| *n as u64));
+        mount.trace("write", &self.path, Some(self.ino), [offset, len, hash], result.as_ref().map(|n| *n as u64));
         result
     }
 
@@ -379,7 +389,7 @@ impl Place {
                 let before: Vec<_> = sectors.clone().map(|s| state.sector(self.ino, s)).collect();
                 state.write(self.ino, offset, data.clone());
                 for (sector, old) in sectors.zip(before) {
-                    state.overlays.damage(self.ino, sector, Damage::Shows(Box::new(old)));
+                    state.damage(self.ino, sector, Damage::Shows(Box::new(old)));
                 }
                 if fault == FaultKind::MisdirectedWrite
                     && let Some((victim, elsewhere)) = state.elsewhere(&core.choices)
@@ -387,7 +397,7 @@ impl Place {
                     for (sector, bytes) in (elsewhere / SECTOR..).zip(data.chunks(SECTOR as usize)) {
                         let mut shown = state.sector(victim, sector);
                         shown[..bytes.len()].copy_from_slice(bytes);
-                        state.overlays.damage(victim, sector, Damage::Shows(Box::new(shown)));
+                        state.damage(victim, sector, Damage::Shows(Box::new(shown)));
                     }
                 }
                 Ok(len)
@@ -406,7 +416,7 @@ impl Place {
             state.shut_down |= state.profile.failed_sync == FailedSync::ShutsDown;
             Err(IoError::from_errno(libc::EIO, "sync"))
         });
-        mount.trace("sync", &self.path, [0; 3], result.as_ref().map(|()| 0));
+        mount.trace("sync", &self.path, Some(self.ino), [0; 3], result.as_ref().map(|()| 0));
         result.map_err(|error| error.at(&self.path))
     }
 }

@@ -8,6 +8,7 @@
 //! * `mount`, `file`: operations on their way, and the faults that meet them
 //! * `crash`: what becomes of pending changes
 //! * `overlay`: damage to the medium, kept apart from what was written
+//! * `picture`: what a full trace is told of all this
 
 mod content;
 mod crash;
@@ -16,6 +17,7 @@ mod file;
 mod image;
 mod mount;
 mod overlay;
+mod picture;
 mod profile;
 mod state;
 
@@ -28,6 +30,8 @@ pub use crash::{Fate, PowerCut};
 pub use faults::{Class, FaultCounts, FaultKind, Faults};
 pub use image::DiskImage;
 pub(crate) use mount::Mount;
+pub(crate) use picture::Recorder;
+pub use picture::{DiskEvent, FilePicture};
 pub use profile::{Crash, DeviceProfile, FailedSync, Honesty, SECTOR, Timing};
 
 use crate::choices::Choices;
@@ -118,18 +122,32 @@ impl SimDisk {
         state.overlays = Overlays::default();
         state.full_for = 0;
         state.shut_down = false;
+        state.tell(|_| DiskEvent::Healed);
     }
 
     /// Puts another image in; nobody has the disk in use.
     pub(crate) fn replace(&self, image: &DiskImage) {
         let mut state = self.0.state.lock();
+        let recorder = state.recorder.take();
         *state = DiskState::mount(image, state.profile.clone());
+        state.recorder = recorder;
+        state.tell_files();
+    }
+
+    /// Tells `recorder` from now on what becomes of every change.
+    pub(crate) fn record(&self, recorder: Recorder) {
+        let mut state = self.0.state.lock();
+        state.recorder = Some(recorder);
+        state.tell_files();
     }
 
     /// The disk of a killed process at that moment: what was pending still is, and reads show it.
     pub(crate) fn resume(&self, cut: &PowerCut) {
         let mut state = self.0.state.lock();
+        let recorder = state.recorder.take();
         *state = DiskState::resume(cut, state.profile.clone());
+        state.recorder = recorder;
+        state.tell_files();
     }
 
     /// Another kind of device behind the same bytes.
@@ -151,6 +169,7 @@ impl SimDisk {
     ) -> [usize; 2] {
         let cut = self.power_cut();
         let fates = cut.draw(crash, choices);
+        self.0.state.lock().tell_resolved(&cut, &fates);
         for (change, fate) in cut.describe().into_iter().zip(&fates) {
             record(Event::Fate { change: change.into(), fate: *fate });
         }
@@ -169,10 +188,12 @@ impl SimDisk {
         let in_flight = std::mem::take(&mut state.in_flight);
         for write in in_flight {
             if choices.pick("kill.in flight", 2) == 0 {
+                state.tell(|_| DiskEvent::Landed { write: write.id });
                 state.write(write.ino, write.offset, write.data);
             }
         }
         state.release_all();
+        state.tell_files();
         let changes = state.power_cut().changes();
         [changes, changes]
     }

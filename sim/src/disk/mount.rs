@@ -10,6 +10,7 @@ use std::time::Duration;
 use helios_env::{Disk, ErrorKind, File, FileLock, Instant, IoError, OpenOptions, Pending, Result, pending};
 
 use super::file::SimFile;
+use super::image::Ino;
 use super::state::DiskState;
 use super::{Admission, DiskCore, FaultKind, Timing};
 use crate::core::{Core, CrashKind, Incarnation};
@@ -34,6 +35,8 @@ pub(crate) enum Cost {
 pub(crate) struct Submitted<'a> {
     pub(crate) mount: &'a Mount,
     pub(crate) began: Instant,
+    /// The task that submitted it.
+    pub(crate) task: Option<u64>,
 }
 
 impl std::ops::Deref for Submitted<'_> {
@@ -49,6 +52,7 @@ impl Submitted<'_> {
         &self,
         operation: &'static str,
         path: &Arc<str>,
+        ino: Option<Ino>,
         [offset, len, data]: [u64; 3],
         result: std::result::Result<u64, &IoError>,
     ) {
@@ -56,8 +60,8 @@ impl Submitted<'_> {
             Ok(n) => n as i64,
             Err(error) => -i64::from(error.errno().max(1)),
         };
-        let (path, began) = (path.clone(), self.began);
-        self.core.record(Event::Io { operation, path, began, offset, len, result, data });
+        let (node, path, began, task) = (self.incarnation.node, path.clone(), self.began, self.task);
+        self.core.record(Event::Io { node, operation, path, ino, task, began, offset, len, result, data });
     }
 }
 
@@ -120,10 +124,10 @@ impl Mount {
         cost: Cost,
         perform: impl FnOnce(&Submitted<'_>, &mut DiskState) -> T + Send + 'static,
     ) -> Pending<T> {
-        let began = self.core.timeline.now();
+        let (began, task) = (self.core.timeline.now(), self.core.executor.running());
         match self.latency(cost) {
             None => {
-                let value = perform(&Submitted { mount: self, began }, &mut self.disk.state.lock());
+                let value = perform(&Submitted { mount: self, began, task }, &mut self.disk.state.lock());
                 Pending::ready(value)
             }
             Some(latency) => {
@@ -131,7 +135,7 @@ impl Mount {
                 let mount = self.clone();
                 let happen = move || {
                     if !mount.incarnation.is_dead() {
-                        let value = perform(&Submitted { mount: &mount, began }, &mut mount.disk.state.lock());
+                        let value = perform(&Submitted { mount: &mount, began, task }, &mut mount.disk.state.lock());
                         completer.complete(value);
                     }
                 };
@@ -184,7 +188,7 @@ impl Mount {
         self.submit(cost, changes, move |mount, state| {
             let result = mount.refuse_names(state, operation, changes, needs_space);
             let result = result.and_then(|()| perform(mount, state, &path));
-            mount.trace(operation, &path, [0; 3], result.as_ref().map(|_| 0));
+            mount.trace(operation, &path, None, [0; 3], result.as_ref().map(|_| 0));
             result.map_err(|error| error.at(&path))
         })
     }
@@ -261,7 +265,7 @@ impl Disk for MountedDisk {
                 state.sync_dir(dir, covered);
                 Ok(())
             });
-            mount.trace("sync directory", &path, [0; 3], result.as_ref().map(|()| 0));
+            mount.trace("sync directory", &path, None, [0; 3], result.as_ref().map(|()| 0));
             result.map_err(|error| error.at(&path))
         })
     }

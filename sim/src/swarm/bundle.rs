@@ -6,6 +6,7 @@
 //!     decisions.txt    every decision of the failing run
 //!     minimal.txt      the smallest decisions found that still fail
 //!     trace.txt        what happened, in the minimal run
+//!     life.html        the same to be looked at: open it in a browser (see crate::viewer)
 //!     durable/         the disk before the last crash: what was certainly on it, as real files
 //!     pending.txt      and the changes that were not durable
 //! ```
@@ -28,6 +29,7 @@ pub(super) struct Contents<'a> {
     pub(super) decisions: &'a DecisionLog,
     pub(super) minimal: &'a DecisionLog,
     pub(super) trace: &'a [Entry],
+    pub(super) page: &'a str,
     pub(super) last_crash: Option<&'a PowerCut>,
 }
 
@@ -38,6 +40,8 @@ pub struct Bundle {
     pub workload: String,
     /// The seed with which it did.
     pub seed: u64,
+    /// What to type to see it again.
+    pub command: String,
     /// Every decision of the failing run.
     pub decisions: DecisionLog,
     /// The smallest decisions found that still fail.
@@ -60,6 +64,7 @@ impl Contents<'_> {
         std::fs::write(directory.join("decisions.txt"), self.decisions.to_text())?;
         std::fs::write(directory.join("minimal.txt"), self.minimal.to_text())?;
         std::fs::write(directory.join("trace.txt"), render(self.trace))?;
+        std::fs::write(directory.join("life.html"), self.page)?;
         if let Some(cut) = self.last_crash {
             cut.durable().export(&directory.join("durable"))?;
             std::fs::write(directory.join("pending.txt"), cut.describe().join("\n") + "\n")?;
@@ -84,6 +89,7 @@ impl Bundle {
         Ok(Bundle {
             workload: field("workload")?.to_owned(),
             seed: field("seed")?.parse().map_err(|_| invalid("the seed is not a number".to_owned()))?,
+            command: field("replay")?.to_owned(),
             decisions: log("decisions.txt")?,
             minimal: log("minimal.txt")?,
         })

@@ -28,6 +28,7 @@ use crate::disk::{Class, DeviceProfile, FaultCounts, FaultKind, Faults, PowerCut
 use crate::marks::{Buggify, Marks};
 use crate::panics;
 use crate::trace::{Entry, TraceLevel};
+use crate::viewer;
 use crate::violation::Violation;
 use crate::world::{World, WorldConfig};
 
@@ -241,6 +242,14 @@ fn investigate(config: &Swarm, workload: &dyn Workload, seed: u64, life: &Life, 
     if let Err(violation) = &minimal.result {
         notes.push(format!("the minimal run: {}", violation.message));
     }
+    let bundle = Bundle {
+        workload: workload.name().to_owned(),
+        seed,
+        command: command.clone(),
+        decisions: life.decisions.clone(),
+        minimal: shrunk.log.clone(),
+    };
+    let page = viewer::html(&bundle, &minimal);
     let contents = bundle::Contents {
         swarm: &config.name,
         workload: workload.name(),
@@ -251,6 +260,7 @@ fn investigate(config: &Swarm, workload: &dyn Workload, seed: u64, life: &Life, 
         decisions: &life.decisions,
         minimal: &shrunk.log,
         trace: &minimal.trace,
+        page: &page,
         last_crash: minimal.last_crash.as_ref(),
     };
     let written = contents.write(&directory).map(|()| directory);

@@ -90,6 +90,14 @@ impl World {
         let mut nodes = self.0.nodes.lock();
         let number = nodes.len();
         let disk = SimDisk::new(format!("node {number}"), image, profile, timing);
+        if self.0.core.trace.is_full() {
+            let core = Arc::downgrade(&self.0.core);
+            disk.record(Arc::new(move |event| {
+                if let Some(core) = core.upgrade() {
+                    core.record(Event::Disk { node: number, event });
+                }
+            }));
+        }
         nodes.push(Node { disk, incarnation: Arc::new(Incarnation::new(self.0.next_incarnation(), number)) });
         number
     }

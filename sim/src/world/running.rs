@@ -75,12 +75,16 @@ pub(crate) fn run(
             return Ok(());
         }
         if let Some(turn) = executor.next(&core.choices) {
-            core.record(Event::Poll { task: turn.number, name: turn.name });
-            executor.poll(turn, |context| {
+            let task = turn.number;
+            core.record(Event::Poll { task, name: turn.name });
+            let ended = executor.poll(turn, |context| {
                 let poll = main.as_mut().poll(context);
                 done = poll.is_ready();
                 poll
             });
+            if ended {
+                core.record_detail(|| Event::End { task });
+            }
             polls += 1;
             if polls > limits.polls_max {
                 let busiest = executor.names().into_iter().map(|(name, polls)| format!("{name} ({polls} polls)"));

@@ -8,3 +8,4 @@ mod faults;
 mod running;
 mod store;
 mod swarming;
+mod viewing;

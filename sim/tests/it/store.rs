@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use helios_env::sync::{AsyncMutex, Mutex};
 use helios_env::{Buf, Env, ErrorKind, File, IoError, OpenOptions, Result, SyncMode, read_full, write_full};
-use helios_sim::{CrashKind, DeviceProfile, FaultKind, Stats, Stop, Violation, Workload, World};
+use helios_sim::{CrashKind, DeviceProfile, FaultKind, Handle, Stats, Stop, Violation, Workload, World};
 
 pub(crate) const RECORD: usize = 600;
 
@@ -220,14 +220,17 @@ impl Puts {
     }
 }
 
-async fn client(env: Env, store: Arc<Store>, model: Arc<Mutex<Model>>, number: u32, puts: u32) {
+async fn client(env: Env, store: Arc<Store>, model: Arc<Mutex<Model>>, world: Handle, number: u32, puts: u32) {
     for turn in 0..puts {
         // Its own keys, so that nobody else's put is between its own and its check.
         let key = number * 4 + turn % 4;
         let value = env.rng.next_u64() as u32 | 1;
         model.lock().begin(key, value);
         match store.put(key, value).await {
-            Ok(()) => model.lock().acknowledge(key, value),
+            Ok(()) => {
+                model.lock().acknowledge(key, value);
+                world.note(format!("key {key} = {value} is acknowledged"));
+            }
             Err(error) if error.kind() == ErrorKind::NoSpace => model.lock().refuse(key, value),
             Err(_) => return,
         }
@@ -294,7 +297,7 @@ impl Puts {
         world: &World,
         model: &Arc<Mutex<Model>>,
     ) -> std::result::Result<(), std::result::Result<Stop, Violation>> {
-        let (env, model, bug) = (world.env(), model.clone(), self.bug);
+        let (env, model, bug, handle) = (world.env(), model.clone(), self.bug, world.handle());
         let strict = world.faults().kinds().next().is_none();
         let life = async move {
             let store = match Store::open(&env, bug).await {
@@ -303,9 +306,13 @@ impl Puts {
                 Err(_) => return Ok(()),
             };
             let found = store.values().await;
+            handle.note(format!("the store is open with {} keys", found.len()));
             model.lock().check(&found)?;
             let clients: Vec<_> = (0..3)
-                .map(|number| env.spawn("client", client(env.clone(), store.clone(), model.clone(), number, 12)))
+                .map(|number| {
+                    let life = client(env.clone(), store.clone(), model.clone(), handle.clone(), number, 12);
+                    env.spawn("client", life)
+                })
                 .collect();
             for client in clients {
                 client.await;

@@ -20,7 +20,8 @@ use crate::choices::Choices;
 use crate::disk::content::Content;
 use crate::disk::crash::{Change, PowerCut, What};
 use crate::disk::image::{DiskImage, Entries, ImageNode, Ino};
-use crate::disk::overlay::Overlays;
+use crate::disk::overlay::{Damage, Overlays};
+use crate::disk::picture::{DiskEvent, Recorder};
 use crate::disk::profile::{DeviceProfile, FailedSync, Honesty, SECTOR};
 
 pub(crate) struct DiskState {
@@ -38,6 +39,8 @@ pub(crate) struct DiskState {
     pub(crate) shut_down: bool,
     /// Locked inodes and who holds them (an incarnation's number).
     pub(crate) locks: Vec<(Ino, u64)>,
+    /// Where a full trace is kept.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 enum Node {
@@ -85,6 +88,7 @@ impl DiskState {
             full_for: 0,
             shut_down: false,
             locks: Vec::new(),
+            recorder: None,
         }
     }
 
@@ -133,7 +137,7 @@ impl DiskState {
             });
         }
         changes.sort_by_key(|change| change.seq);
-        let in_flight = (self.next_seq..).zip(&self.in_flight);
+        let in_flight = (self.next_seq + 1..).zip(&self.in_flight);
         changes.extend(
             in_flight.map(|(seq, w)| Change {
                 seq,
@@ -244,7 +248,10 @@ impl DiskState {
         self.overlays.repair(ino, offset / SECTOR, (offset + data.len() as u64).div_ceil(SECTOR));
         let file = self.file(ino);
         Arc::make_mut(&mut file.cached).write(offset, &data);
-        file.pending.push(Change { seq, what: What::Write { ino, offset, data } });
+        let what = What::Write { ino, offset, data };
+        file.pending.push(Change { seq, what: what.clone() });
+        self.tell_change(seq, &what);
+        self.tell_length(ino);
     }
 
     pub(crate) fn truncate(&mut self, ino: Ino, len: u64) {
@@ -252,6 +259,8 @@ impl DiskState {
         let file = self.file(ino);
         Arc::make_mut(&mut file.cached).set_len(len);
         file.pending.push(Change { seq, what: What::Truncate { ino, len } });
+        self.tell_change(seq, &What::Truncate { ino, len });
+        self.tell_length(ino);
         self.overlays.repair(ino, len.div_ceil(SECTOR), u64::MAX);
     }
 
@@ -261,6 +270,8 @@ impl DiskState {
         if len > file.cached.len() {
             Arc::make_mut(&mut file.cached).extend_to(len);
             file.pending.push(Change { seq, what: What::Allocate { ino, len } });
+            self.tell_change(seq, &What::Allocate { ino, len });
+            self.tell_length(ino);
         }
     }
 
@@ -274,9 +285,12 @@ impl DiskState {
         let covered = file.pending.partition_point(|change| change.seq <= seq);
         if covered > 0 {
             let durable = Arc::make_mut(&mut file.durable);
-            for change in file.pending.drain(..covered) {
+            let covered: Vec<Change> = file.pending.drain(..covered).collect();
+            for change in &covered {
                 replay(durable, &change.what);
             }
+            self.tell(|_| DiskEvent::Durable(covered.iter().map(|change| change.seq).collect()));
+            self.tell_length(ino);
         }
         if keeps_entry {
             self.sync_entries(seq, |what| match what {
@@ -293,9 +307,13 @@ impl DiskState {
         let file = self.file(ino);
         let covered = file.pending.partition_point(|change| change.seq <= seq);
         let durable = Arc::make_mut(&mut file.durable);
+        let [mut survivors, mut forgotten] = [Vec::new(), Vec::new()];
         for change in file.pending.drain(..covered) {
             if kept() {
                 replay(durable, &change.what);
+                survivors.push(change.seq);
+            } else {
+                forgotten.push(change.seq);
             }
         }
         if behaviour == FailedSync::Reverts {
@@ -304,6 +322,36 @@ impl DiskState {
             for change in &file.pending {
                 replay(cached, &change.what);
             }
+        }
+        self.tell(|_| DiskEvent::Durable(survivors));
+        self.tell(|_| DiskEvent::Dropped(forgotten));
+        self.tell_length(ino);
+    }
+
+    /// Lies over the true bytes of a sector from now on.
+    pub(crate) fn damage(&mut self, ino: Ino, sector: u64, damage: Damage) {
+        self.tell(|_| DiskEvent::Damaged { ino, sector, readable: !matches!(damage, Damage::Unreadable) });
+        self.overlays.damage(ino, sector, damage);
+    }
+
+    /// Inodes have numbers below this.
+    pub(crate) fn inodes(&self) -> Ino {
+        Ino::try_from(self.nodes.len()).expect("fewer than 2^32 inodes")
+    }
+
+    /// A file's length, as reads show it and on the medium.
+    pub(crate) fn lengths(&self, ino: Ino) -> Option<[u64; 2]> {
+        match self.nodes.get(ino as usize)? {
+            Some(Node::File(file)) => Some([file.cached.len(), file.durable.len()]),
+            _ => None,
+        }
+    }
+
+    /// A directory, as programs see it and on the medium.
+    pub(crate) fn both_entries(&self, dir: Ino) -> Option<(&Entries, &Entries)> {
+        match self.nodes.get(dir as usize)? {
+            Some(Node::Dir(dir)) => Some((&dir.cached, &dir.durable)),
+            _ => None,
         }
     }
 }

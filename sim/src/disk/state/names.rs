@@ -8,6 +8,7 @@ use super::{DirNode, DiskState, FileNode, Node};
 use crate::disk::content::Content;
 use crate::disk::crash::{Change, What};
 use crate::disk::image::{Entries, Ino, ROOT};
+use crate::disk::picture::DiskEvent;
 use crate::disk::profile::Honesty;
 
 /// A path cut into its directory, found, and its last name, which may be absent there.
@@ -66,13 +67,19 @@ impl DiskState {
         let name: Arc<str> = name.into();
         let seq = self.seq();
         Arc::make_mut(&mut self.dir(dir).cached).insert(name.clone(), ino);
-        self.entry_changes.push(Change { seq, what: What::Link { dir, name, ino } });
+        self.push_entry_change(seq, What::Link { dir, name, ino });
     }
 
     fn unlink(&mut self, dir: Ino, name: &str) {
         let seq = self.seq();
         Arc::make_mut(&mut self.dir(dir).cached).remove(name);
-        self.entry_changes.push(Change { seq, what: What::Unlink { dir, name: name.into() } });
+        self.push_entry_change(seq, What::Unlink { dir, name: name.into() });
+    }
+
+    fn push_entry_change(&mut self, seq: u64, what: What) {
+        self.tell_change(seq, &what);
+        self.entry_changes.push(Change { seq, what });
+        self.tell_files();
     }
 
     /// Whether [`DiskState::open`] would make a file.
@@ -129,7 +136,7 @@ impl DiskState {
         Arc::make_mut(&mut self.dir(source.dir).cached).remove(&from);
         Arc::make_mut(&mut self.dir(target.dir).cached).insert(to.clone(), ino);
         let what = What::Rename { from: (source.dir, from), to: (target.dir, to), ino };
-        self.entry_changes.push(Change { seq, what });
+        self.push_entry_change(seq, what);
         Ok(())
     }
 
@@ -198,6 +205,7 @@ impl DiskState {
             if !self.profile.ordered_entries {
                 self.split_renames(dir, seq);
             }
+            self.tell_files();
             self.collect();
         }
     }
@@ -213,13 +221,17 @@ impl DiskState {
         let last = self.entry_changes.iter().rposition(takes);
         let Some(last) = last else { return };
         let changes = std::mem::take(&mut self.entry_changes);
+        let mut durable = Vec::new();
         for (index, change) in changes.into_iter().enumerate() {
             if (ordered && index <= last) || takes(&change) {
                 self.replay_entry(&change.what);
+                durable.push(change.seq);
             } else {
                 self.entry_changes.push(change);
             }
         }
+        self.tell(|_| DiskEvent::Durable(durable));
+        self.tell_files();
     }
 
     /// A rename between directories, one of which is synced: that half becomes durable, the other stays pending.
@@ -283,11 +295,16 @@ impl DiskState {
                 _ => {}
             }
         }
+        let mut freed = false;
         for (ino, named) in (0..).zip(named) {
             let open = matches!(&self.nodes[ino as usize], Some(Node::File(file)) if file.handles > 0);
             if !named && !open && self.nodes[ino as usize].take().is_some() {
                 self.overlays.repair(ino, 0, u64::MAX);
+                freed = true;
             }
+        }
+        if freed {
+            self.tell_files();
         }
     }
 
