@@ -54,6 +54,9 @@ struct ReplayArguments {
     /// Replay every decision of the failing run instead of the smallest ones that still fail.
     #[arg(long)]
     full: bool,
+    /// Also draw the life as a page for a browser: tasks, disk, what was durable when.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &SimArguments) -> ExitCode {
@@ -130,7 +133,14 @@ fn replay_bundle(arguments: &ReplayArguments) -> ExitCode {
         }
     };
     let Some(workload) = helios_workloads::find(&bundle.workload) else { return unknown(&bundle.workload) };
-    let Life { result, trace, trace_hash, faults, .. } = replay(workload.as_ref(), &bundle, !arguments.full);
+    let life = replay(workload.as_ref(), &bundle, !arguments.full);
+    if let Some(file) = &arguments.html
+        && let Err(error) = std::fs::write(file, helios_sim::viewer::html(&bundle, &life))
+    {
+        eprintln!("helios: could not write \"{}\": {error}", file.display());
+        return ExitCode::from(2);
+    }
+    let Life { result, trace, trace_hash, faults, .. } = life;
     print!("{}", render(&trace));
     let fired: Vec<String> = faults.fired().map(|(kind, count)| format!("{} {count}", kind.name())).collect();
     println!("{}, seed {}: trace {trace_hash:016x}; faults: {}", bundle.workload, bundle.seed, fired.join(", "));
