@@ -87,7 +87,7 @@ pub struct Var {
     /// Index into [`Query::range_table`], from 0.
     pub rte: usize,
     /// Column of that entry, from 0, in the order of [`crate::query::RangeTblEntry::columns`] (dropped columns are not
-    /// there). A negative number is a system column: see [`SystemColumn`].
+    /// there). A negative number is a system column: see [`system_column`].
     pub column: i32,
     /// How many query levels up the range table is; 0 is the query that the expression belongs to.
     pub levels_up: u32,

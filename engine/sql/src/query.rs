@@ -377,7 +377,7 @@ pub struct CommonTableExpr {
     pub columns: Vec<RteColumn>,
     /// Whether it refers to itself.
     pub recursive: bool,
-    /// AS [NOT] MATERIALIZED.
+    /// `AS [NOT] MATERIALIZED`.
     pub materialized: Option<bool>,
     /// How often it is referred to.
     pub references: usize,

@@ -99,7 +99,7 @@ impl OperatorClasses {
         self.0.range(name, |row| row.name).iter().find(|row| row.method == method)
     }
 
-    /// The default class whose input type is exactly this one. See [`crate::resolve::default_operator_class`] for what
+    /// The default class whose input type is exactly this one. See [`crate::resolve::Lookup::default_operator_class`] for what
     /// binary-compatible types fall back to.
     pub fn default_for(&self, method: Oid, input: Oid) -> Option<&OperatorClass> {
         self.0.all().iter().find(|row| row.default && row.method == method && row.input == input)

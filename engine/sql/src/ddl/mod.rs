@@ -1,6 +1,6 @@
 //! Statements that change the catalog, transactionally.
 //!
-//! The catalog is rows in MVCC key spaces and, in memory, a [`CatalogSnapshot`]. A transaction that changes it works on
+//! The catalog is rows in MVCC key spaces and, in memory, a [`CatalogSnapshot`](helios_catalog::CatalogSnapshot). A transaction that changes it works on
 //! a [`CatalogEdit`]: the newest committed catalog with the transaction's own changes on top. Each change is written
 //! through the transaction at once, so that COMMIT, ROLLBACK and savepoints treat it like any other write:
 //!
