@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use helios_env::sync::Mutex;
 
 use crate::choices::{Choices, MILLION};
-use crate::disk::{FaultCounts, FaultKind, Faults};
 use crate::executor::{Executor, NodeId};
+use crate::faults::{FaultCounts, FaultKind, Faults};
 use crate::marks::{Buggify, ProbeState};
 use crate::timeline::Timeline;
 use crate::trace::{Event, Trace};

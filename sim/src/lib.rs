@@ -61,6 +61,7 @@ mod core;
 pub mod disk;
 mod executor;
 pub mod explore;
+mod faults;
 pub mod marks;
 mod panics;
 pub mod swarm;
@@ -74,10 +75,11 @@ pub use cancel::{Cancellable, Cancelled, cancellable};
 pub use choices::{Choices, DecisionLog};
 pub use core::CrashKind;
 pub use disk::{
-    Class, Crash, DeviceProfile, DiskEvent, DiskImage, FailedSync, Fate, FaultCounts, FaultKind, Faults, FilePicture,
-    Honesty, PowerCut, SECTOR, SimDisk, Timing,
+    Crash, DeviceProfile, DiskEvent, DiskImage, FailedSync, Fate, FilePicture, Honesty, PowerCut, SECTOR, SimDisk,
+    Timing,
 };
 pub use explore::{Explore, Explored, Ledger, explore};
+pub use faults::{Class, FaultCounts, FaultKind, Faults};
 pub use marks::{Buggify, Marks};
 pub use swarm::{
     Bundle, Failure, Life, Shrunk, Stats, Swarm, SwarmReport, Workload, failures_directory, live, replay, shrink, swarm,

@@ -11,7 +11,7 @@ use helios_env::sync::Mutex;
 use helios_env::{Clock, Instant, Pending, Timestamp, pending};
 
 use crate::core::Core;
-use crate::disk::FaultKind;
+use crate::faults::FaultKind;
 
 /// Wall time at the beginning of every world: 2026-01-01 00:00:00 UTC, in microseconds.
 const BEGINNING: i64 = 1_767_225_600_000_000;

@@ -11,7 +11,8 @@ use helios_env::Instant;
 use helios_env::sync::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::disk::{DiskEvent, Fate, FaultKind};
+use crate::disk::{DiskEvent, Fate};
+use crate::faults::FaultKind;
 
 /// How much of a trace to keep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -17,10 +17,10 @@ use std::sync::Arc;
 use helios_env::hash::HashMap;
 
 use super::content::Content;
-use super::faults::{FaultCounts, FaultKind};
 use super::image::{DiskImage, Entries, ImageNode, Ino, ROOT};
 use super::profile::{Crash, SECTOR};
 use crate::choices::Choices;
+use crate::faults::{FaultCounts, FaultKind};
 
 /// A change that no sync has made durable.
 #[derive(Clone, Debug)]

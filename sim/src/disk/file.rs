@@ -6,13 +6,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use helios_env::{Buf, ErrorKind, File, Io, IoError, OpenOptions, Pending, Result, SyncMode, pending};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::FailedSync;
 use super::image::Ino;
 use super::mount::{Cost, Mount, Submitted, never};
 use super::overlay::Damage;
 use super::picture::DiskEvent;
 use super::profile::SECTOR;
 use super::state::{DiskState, InFlight};
-use super::{FailedSync, FaultKind};
+use crate::faults::FaultKind;
 
 const READ_FAULTS: [FaultKind; 6] = [
     FaultKind::ShortRead,

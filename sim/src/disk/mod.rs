@@ -12,7 +12,6 @@
 
 mod content;
 mod crash;
-mod faults;
 mod file;
 mod image;
 mod mount;
@@ -27,7 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use helios_env::sync::Mutex;
 
 pub use crash::{Fate, PowerCut};
-pub use faults::{Class, FaultCounts, FaultKind, Faults};
+
 pub use image::DiskImage;
 pub(crate) use mount::Mount;
 pub(crate) use picture::Recorder;

@@ -12,8 +12,9 @@ use helios_env::{Disk, ErrorKind, File, FileLock, Instant, IoError, OpenOptions,
 use super::file::SimFile;
 use super::image::Ino;
 use super::state::DiskState;
-use super::{Admission, DiskCore, FaultKind, Timing};
+use super::{Admission, DiskCore, Timing};
 use crate::core::{Core, CrashKind, Incarnation};
+use crate::faults::FaultKind;
 use crate::trace::Event;
 
 pub(crate) struct Mount {

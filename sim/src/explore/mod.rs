@@ -35,7 +35,8 @@ use helios_env::sync::Mutex;
 pub use ledger::Ledger;
 
 use crate::choices::Choices;
-use crate::disk::{Crash, DeviceProfile, DiskImage, Fate, Faults, PowerCut, Timing};
+use crate::disk::{Crash, DeviceProfile, DiskImage, Fate, PowerCut, Timing};
+use crate::faults::Faults;
 use crate::marks::Buggify;
 use crate::panics;
 use crate::trace::TraceLevel;

@@ -24,7 +24,8 @@ pub use report::{Failure, SwarmReport};
 pub use shrink::{Shrunk, shrink};
 
 use crate::choices::{Choices, DecisionLog};
-use crate::disk::{Class, DeviceProfile, FaultCounts, FaultKind, Faults, PowerCut, Timing};
+use crate::disk::{DeviceProfile, PowerCut, Timing};
+use crate::faults::{Class, FaultCounts, FaultKind, Faults};
 use crate::marks::{Buggify, Marks};
 use crate::panics;
 use crate::trace::{Entry, TraceLevel};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Life, Shrunk};
 use crate::choices::DecisionLog;
-use crate::disk::{FaultCounts, FaultKind};
+use crate::faults::{FaultCounts, FaultKind};
 use crate::marks::Marks;
 use crate::violation::Violation;
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::disk::{Class, DiskEvent, Fate, FaultKind, FilePicture, SECTOR};
+use crate::disk::{DiskEvent, Fate, FilePicture, SECTOR};
+use crate::faults::{Class, FaultKind};
 use crate::swarm::{Bundle, Life};
 use crate::trace::{Entry, Event};
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::choices::Choices;
-use crate::disk::{DeviceProfile, DiskImage, Faults, Timing};
+use crate::disk::{DeviceProfile, DiskImage, Timing};
+use crate::faults::Faults;
 use crate::marks::Buggify;
 use crate::trace::TraceLevel;
 

@@ -29,8 +29,9 @@ use running::{Limits, SimSpawn, WorldEnded, run};
 
 use crate::choices::Choices;
 use crate::core::{Core, CrashKind, CrashRequest, Incarnation};
-use crate::disk::{DeviceProfile, DiskImage, FaultCounts, FaultKind, Faults, Mount, SimDisk, Timing};
+use crate::disk::{DeviceProfile, DiskImage, Mount, SimDisk, Timing};
 use crate::executor::{Executor, NodeId};
+use crate::faults::{FaultCounts, FaultKind, Faults};
 use crate::marks::{Buggify, Marks, ProbeState, SimProbe};
 use crate::timeline::{SimClock, Timeline};
 use crate::trace::{Entry, Event, Trace};

@@ -1,7 +1,7 @@
 //! What can go wrong, how often, and what a program is entitled to afterwards.
 
-use super::profile::Crash;
 use crate::choices::MILLION;
+use crate::disk::Crash;
 
 macro_rules! fault_kinds {
     ($($(#[doc = $doc:literal])* $kind:ident $class:ident $name:literal,)*) => {
