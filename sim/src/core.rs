@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use helios_env::sync::Mutex;
 
@@ -28,6 +29,9 @@ pub(crate) struct Core {
     /// A crash that is due after so many polls.
     pub(crate) crash_at_poll: Mutex<Option<(u64, CrashRequest)>>,
 }
+
+/// How long a process stands still.
+const PAUSES: [Duration; 3] = [Duration::from_millis(5), Duration::from_millis(500), Duration::from_secs(20)];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CrashRequest {
@@ -94,12 +98,17 @@ impl Core {
     /// Which of `kinds` happens now, if any. One decision, and none when all are switched off. It does not count as
     /// fired before it had an effect.
     pub(crate) fn draw(&self, site: &'static str, kinds: &[FaultKind]) -> Option<FaultKind> {
+        self.draw_at(site, kinds, "")
+    }
+
+    /// The same for an operation on the file at `path`.
+    pub(crate) fn draw_at(&self, site: &'static str, kinds: &[FaultKind], path: &str) -> Option<FaultKind> {
         const MOST: usize = 8;
         let mut weights = [0; MOST];
         {
             let faults = self.faults.lock();
             for (weight, kind) in weights[1..].iter_mut().zip(kinds) {
-                *weight = faults.ppm(*kind);
+                *weight = faults.ppm_at(*kind, path);
             }
         }
         let sum: u32 = weights.iter().sum();
@@ -109,6 +118,21 @@ impl Core {
         weights[0] = MILLION.saturating_sub(sum);
         let answer = self.choices.pick_weighted(site, &weights[..=kinds.len()]);
         answer.checked_sub(1).map(|index| kinds[index])
+    }
+
+    /// A place where the process may be stopped for a while, as by SIGSTOP; its I/O goes on.
+    pub(crate) fn perhaps_pause(self: &Arc<Self>, node: NodeId) {
+        if self.fault(FaultKind::ProcessPause) {
+            let time = PAUSES[self.choices.pick("pause.time", PAUSES.len())];
+            self.pause(node, time);
+        }
+    }
+
+    /// Stops polling a node's tasks for some time.
+    pub(crate) fn pause(self: &Arc<Self>, node: NodeId, time: Duration) {
+        let executor = self.executor.clone();
+        executor.pause(node);
+        self.timeline.schedule(time, Box::new(move || executor.resume(node)));
     }
 
     /// Counts a step of the outermost run; the crash that was to come at it.

@@ -81,6 +81,7 @@ impl Mount {
         if self.incarnation.is_dead() {
             return false;
         }
+        self.core.perhaps_pause(self.incarnation.node);
         match self.disk.admit(changes) {
             Admission::Granted if changes => {
                 let kind = match self.core.draw("crash", &[FaultKind::PowerCut, FaultKind::ProcessKill]) {

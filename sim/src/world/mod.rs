@@ -27,6 +27,7 @@ pub use config::WorldConfig;
 pub use running::Stop;
 use running::{Limits, SimSpawn, WorldEnded, run};
 
+use crate::cancel::Cancellable;
 use crate::choices::Choices;
 use crate::core::{Core, CrashKind, CrashRequest, Incarnation};
 use crate::disk::{DeviceProfile, DiskImage, Mount, SimDisk, Timing};
@@ -228,6 +229,8 @@ macro_rules! shared {
                     node.disk.cancel_crash();
                 }
                 *self.0.core.crash_at_poll.lock() = None;
+                self.0.core.executor.resume_all();
+                self.0.core.timeline.heal_wall();
             }
 
             /// How often each fault has fired.
@@ -313,9 +316,13 @@ impl Handle {
 
     /// Stops polling a node's tasks for some time, as SIGSTOP does; its I/O goes on.
     pub fn pause(&self, node: usize, time: Duration) {
-        let core = self.0.core.clone();
-        core.executor.pause(node);
-        self.0.core.timeline.schedule(time, Box::new(move || core.executor.resume(node)));
+        self.0.core.fired(FaultKind::ProcessPause);
+        self.0.core.pause(node, time);
+    }
+
+    /// `future`, which is dropped at each of its waits with the probability of [`FaultKind::Cancellation`].
+    pub fn cancellable<F: Future>(&self, site: &'static str, future: F) -> Cancellable<F> {
+        Cancellable::new(self.0.core.clone(), site, future)
     }
 }
 

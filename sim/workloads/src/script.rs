@@ -63,7 +63,7 @@ pub fn explore_script(config: &Explore, statements: &[&str]) -> ScriptReport {
     ScriptReport { explored, statements: setup.len(), unsupported }
 }
 
-fn database_config() -> Config {
+pub(crate) fn database_config() -> Config {
     // A segment per few commits, so that rotation, flushes and compactions happen in a short script.
     let storage = Options { segment_bytes: 8 << 10, memtable_bytes: 6 << 10, ..Options::tiny() };
     Config { memory_limit_mb: 64, storage: Some(storage), ..Config::default() }
@@ -187,7 +187,7 @@ async fn rows(database: &Database, access: &TableAccess) -> Result<Vec<Entry>, V
 }
 
 /// The committed state as text: definitions, and rows in the order of their keys.
-async fn state(database: &Database) -> Result<String, Violation> {
+pub(crate) async fn state(database: &Database) -> Result<String, Violation> {
     let catalog = database.catalog();
     let mut text = String::new();
     let mut names: Vec<String> = catalog.tables().map(|table| table.name.clone()).collect();
