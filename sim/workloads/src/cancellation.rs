@@ -5,11 +5,20 @@
 //! time what is left must be as if the statement had not begun, or as if it had ended; its connection works on; no lock,
 //! no memory and no half of an index entry stays behind; and the statement, run again, does what it would have done.
 
+use std::time::Duration;
+
+use helios_env::Env;
 use helios_sim::{Violation, World, cancel_at};
-use heliosdb::{Connection, Database};
+use helios_storage::Options;
+use heliosdb::{Config, Connection, Database};
 
 use crate::life::verify;
-use crate::script::{database_config, state};
+use crate::script::state;
+
+fn config() -> Config {
+    let storage = Options { cache_bytes: 0, memtable_bytes: 6 << 10, ..Options::tiny() };
+    Config { memory_limit_mb: 64, storage: Some(storage), ..Config::default() }
+}
 
 /// What dropping the statements of a script came to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,18 +71,24 @@ fn drop_one(statements: &[&str], before: &str, after: &str, waits: u64) -> Resul
     let world = World::seeded(waits);
     let env = world.env();
     let run = async {
-        let database = Database::open_in(env, database_config()).await?;
+        let database = Database::open_in(env.clone(), config()).await?;
         let connection = database.connect()?;
         let (last, earlier) = statements.split_last().expect("at least one statement");
         for statement in earlier {
             connection.execute_batch_async(statement).await?;
         }
+        // Everything is in tables, and no block is cached: reading waits too. And somebody is in the way for a moment.
+        database.checkpoint().await?;
+        let rival = env.spawn("rival", hold_all_rows(env.clone(), database.connect()?));
+        env.sleep(Duration::from_millis(5)).await;
         if cancel_at(waits, connection.execute_batch_async(last)).await.is_some() {
             return Ok(End::Through);
         }
         connection.execute_batch_async("ROLLBACK").await?;
+        rival.await;
+        // A commit that was under way when its client left ends later; it holds its locks until then.
+        env.sleep(Duration::from_secs(1)).await;
         nothing_is_held(&database).await?;
-        // A commit that was under way when its client left may end later; it holds its locks until then.
         let found = state(&database).await?;
         let happened = found != before;
         if !happened {
@@ -101,7 +116,7 @@ fn drop_one(statements: &[&str], before: &str, after: &str, waits: u64) -> Resul
 fn states(statements: &[&str]) -> Result<Vec<String>, Violation> {
     let world = World::seeded(0);
     let run = async {
-        let database = Database::open_in(world.env(), database_config()).await?;
+        let database = Database::open_in(world.env(), config()).await?;
         let connection = database.connect()?;
         let mut states = vec![state(&database).await?];
         for statement in statements {
@@ -111,6 +126,18 @@ fn states(statements: &[&str]) -> Result<Vec<String>, Violation> {
         Ok(states)
     };
     world.run(run).map_err(Violation::from)?
+}
+
+/// Locks every row of every table for a while.
+async fn hold_all_rows(env: Env, connection: Connection) {
+    let tables: Vec<String> = connection.database().catalog().tables().map(|table| table.name.clone()).collect();
+    // Where it is refused there is one rival less.
+    drop(connection.execute_batch_async("BEGIN").await);
+    for table in tables {
+        drop(connection.execute_batch_async(&format!("SELECT FROM \"{table}\" FOR UPDATE")).await);
+    }
+    env.sleep(Duration::from_millis(20)).await;
+    drop(connection.execute_batch_async("COMMIT").await);
 }
 
 /// Every table can be locked against everybody: nobody holds anything.

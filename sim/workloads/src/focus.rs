@@ -40,9 +40,11 @@ impl Workload for Focus {
     }
 
     fn faults(&self) -> Vec<FaultKind> {
+        use FaultKind::{HalfRename, LostEntry, LostWrite, PowerCut, ReorderedWrite, TornWrite};
         match self.kind {
             // A change is out of order only when an earlier one is lost.
-            FaultKind::ReorderedWrite => vec![FaultKind::LostWrite, FaultKind::ReorderedWrite],
+            ReorderedWrite => vec![PowerCut, LostWrite, ReorderedWrite],
+            kind @ (TornWrite | LostWrite | LostEntry | HalfRename) => vec![PowerCut, kind],
             kind => vec![kind],
         }
     }

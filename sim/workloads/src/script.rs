@@ -63,7 +63,7 @@ pub fn explore_script(config: &Explore, statements: &[&str]) -> ScriptReport {
     ScriptReport { explored, statements: setup.len(), unsupported }
 }
 
-pub(crate) fn database_config() -> Config {
+fn database_config() -> Config {
     // A segment per few commits, so that rotation, flushes and compactions happen in a short script.
     let storage = Options { segment_bytes: 8 << 10, memtable_bytes: 6 << 10, ..Options::tiny() };
     Config { memory_limit_mb: 64, storage: Some(storage), ..Config::default() }
