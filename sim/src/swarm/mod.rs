@@ -244,7 +244,8 @@ fn investigate(config: &Swarm, workload: &dyn Workload, seed: u64, life: &Life, 
         life.result.is_err().then_some(life.decisions)
     });
     let minimal = live(workload, Choices::replay(&shrunk.log), TraceLevel::Full);
-    let directory = config.bundles.join(format!("{}-{}-{seed}", config.name, workload.name()));
+    let name = format!("{}-{}-{seed}", config.name, workload.name()).replace(' ', "-");
+    let directory = config.bundles.join(name);
     let command = config.replay_command.replace("{bundle}", &directory.display().to_string());
     let mut notes = vec![format!("shrunk: {shrunk}")];
     if let Err(violation) = &minimal.result {

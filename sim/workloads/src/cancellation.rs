@@ -51,9 +51,10 @@ pub fn cancel_everywhere(statements: &[&str]) -> Result<Cancellations, Violation
     for index in 0..statements.len() {
         total.statements += 1;
         for waits in 0.. {
-            let ended = drop_one(&statements[..=index], &states[index], &states[index + 1], waits).map_err(|violation| {
-                violation.with(format!("statement {index}, dropped at wait {waits}: {}", statements[index]))
-            });
+            let ended =
+                drop_one(&statements[..=index], &states[index], &states[index + 1], waits).map_err(|violation| {
+                    violation.with(format!("statement {index}, dropped at wait {waits}: {}", statements[index]))
+                });
             match ended? {
                 End::Through => break,
                 End::Dropped { happened } => {

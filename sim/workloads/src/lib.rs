@@ -36,7 +36,7 @@ pub use definitions::Definitions;
 pub use focus::{FaultRow, Focus, fault_table};
 pub use operations::Operations;
 
-use helios_sim::{DeviceProfile, Workload};
+use helios_sim::{DeviceProfile, FaultKind, Workload};
 
 /// The disks that a workload runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,5 +70,6 @@ pub fn all() -> Vec<Box<dyn Workload>> {
 
 /// The workload of that name.
 pub fn find(name: &str) -> Option<Box<dyn Workload>> {
-    all().into_iter().find(|workload| workload.name() == name)
+    let focused = FaultKind::ALL.iter().map(|kind| -> Box<dyn Workload> { Box::new(Focus::new(*kind)) });
+    all().into_iter().chain(focused).find(|workload| workload.name() == name)
 }

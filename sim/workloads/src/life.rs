@@ -177,7 +177,8 @@ fn plan_crash(world: &World, session: u64) {
     if polls < u64::MAX {
         let kind = world.knob("crash kind", &[CrashKind::Power, CrashKind::Process]);
         let jitter = world.choices().pick("crash jitter", polls as usize / 2) as u64;
-        world.handle().crash_after_polls(0, polls / 2 + jitter, kind);
+        let patience = world.knob("crash when exposed", &[4_000, 0]);
+        world.handle().crash_when_exposed(0, polls / 2 + jitter, patience, kind);
     }
 }
 

@@ -82,7 +82,8 @@ fn draw_image(client: &Client, writer: i64) -> Image {
         grp: client.below(GROUPS) as i64,
         code: client.one_in(2).then(|| client.below(CODES) as i64),
         value: client.below(1_000) as i64,
-        note: "n".repeat(client.below(90) as usize),
+        // Now and then longer than any sector: a commit that a power cut can tear.
+        note: "n".repeat(client.below(if client.one_in(6) { 5_000 } else { 90 }) as usize),
         writer,
     }
 }
