@@ -5,7 +5,7 @@ use helios_workloads::{cancel_everywhere, fault_table};
 
 #[test]
 fn every_fault_fires_and_is_answered_as_its_class_demands() {
-    let seeds = std::env::var("HELIOS_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(6);
+    let seeds = std::env::var("HELIOS_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(4);
     let table = fault_table(FaultKind::ALL, seeds, 2, |row| {
         let (commits, failures) = (row.report.commits, row.report.failures.len());
         println!(
