@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use helios_env::sync::Mutex;
 
@@ -25,9 +26,18 @@ pub(crate) struct Core {
     pub(crate) crashes: Mutex<Vec<CrashRequest>>,
     /// Whether a run is under way, so that a crash has somewhere to unwind to.
     pub(crate) running: AtomicBool,
-    /// A crash that is due after so many polls.
-    pub(crate) crash_at_poll: Mutex<Option<(u64, CrashRequest)>>,
+    pub(crate) crash_at_poll: Mutex<Option<PlannedCrash>>,
 }
+
+/// A crash that is due after so many polls, and then as soon as the disk is exposed, but not later than so many more.
+pub(crate) struct PlannedCrash {
+    pub(crate) polls: u64,
+    pub(crate) patience: u64,
+    pub(crate) request: CrashRequest,
+}
+
+/// How long a process stands still.
+const PAUSES: [Duration; 3] = [Duration::from_millis(5), Duration::from_millis(500), Duration::from_secs(20)];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CrashRequest {
@@ -94,12 +104,27 @@ impl Core {
     /// Which of `kinds` happens now, if any. One decision, and none when all are switched off. It does not count as
     /// fired before it had an effect.
     pub(crate) fn draw(&self, site: &'static str, kinds: &[FaultKind]) -> Option<FaultKind> {
+        self.draw_by(site, kinds, Faults::ppm)
+    }
+
+    /// The same for an operation on the file at `path`.
+    pub(crate) fn draw_at(&self, site: &'static str, kinds: &[FaultKind], path: &str) -> Option<FaultKind> {
+        self.draw_by(site, kinds, |faults, kind| faults.ppm_at(kind, path))
+    }
+
+    /// The same with a probability of the caller's, in parts per million.
+    pub(crate) fn draw_by(
+        &self,
+        site: &'static str,
+        kinds: &[FaultKind],
+        ppm: impl Fn(&Faults, FaultKind) -> u32,
+    ) -> Option<FaultKind> {
         const MOST: usize = 8;
         let mut weights = [0; MOST];
         {
             let faults = self.faults.lock();
             for (weight, kind) in weights[1..].iter_mut().zip(kinds) {
-                *weight = faults.ppm(*kind);
+                *weight = ppm(&faults, *kind);
             }
         }
         let sum: u32 = weights.iter().sum();
@@ -111,17 +136,35 @@ impl Core {
         answer.checked_sub(1).map(|index| kinds[index])
     }
 
-    /// Counts a step of the outermost run; the crash that was to come at it.
-    pub(crate) fn crash_due(&self) -> Option<CrashRequest> {
-        let mut due = self.crash_at_poll.lock();
-        match &mut *due {
-            None => None,
-            Some((0, _)) => due.take().map(|(_, request)| request),
-            Some((polls, _)) => {
-                *polls -= 1;
-                None
-            }
+    /// A place where the process may be stopped for a while, as by SIGSTOP; its I/O goes on.
+    pub(crate) fn perhaps_pause(self: &Arc<Self>, node: NodeId) {
+        if self.fault(FaultKind::ProcessPause) {
+            let time = PAUSES[self.choices.pick("pause.time", PAUSES.len())];
+            self.pause(node, time);
         }
+    }
+
+    /// Stops polling a node's tasks for some time.
+    pub(crate) fn pause(self: &Arc<Self>, node: NodeId, time: Duration) {
+        let executor = self.executor.clone();
+        executor.pause(node);
+        self.timeline.schedule(time, Box::new(move || executor.resume(node)));
+    }
+
+    /// Counts a step of the outermost run; the crash that was to come at it. One that waits for a disk to be exposed asks
+    /// `is_exposed` about its node.
+    pub(crate) fn crash_due(&self, is_exposed: impl Fn(NodeId) -> bool) -> Option<CrashRequest> {
+        let mut due = self.crash_at_poll.lock();
+        let PlannedCrash { polls, patience, request } = due.as_mut()?;
+        if *polls > 0 {
+            *polls -= 1;
+            return None;
+        }
+        if *patience > 0 && !is_exposed(request.node) {
+            *patience -= 1;
+            return None;
+        }
+        due.take().map(|planned| planned.request)
     }
 
     /// Ends a node's life at once as far as its I/O is concerned; the run loop does the rest.

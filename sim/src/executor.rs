@@ -259,6 +259,10 @@ impl Executor {
         }
     }
 
+    pub(crate) fn resume_all(&self) {
+        self.0.lock().paused.clear();
+    }
+
     /// Names of the tasks that exist, with how often each was polled, the busiest first.
     pub(crate) fn names(&self) -> Vec<(&'static str, u64)> {
         let state = self.0.lock();

@@ -83,6 +83,16 @@ fault_kinds! {
     StaleRead Detectable "stale read after a lost write",
     /// The wall clock jumped, forwards or backwards.
     ClockJump Recoverable "clock jump",
+    /// The wall clock runs too fast or too slowly from now on.
+    ClockSkew Recoverable "clock skew",
+    /// The wall clock stands still for a while.
+    ClockStop Recoverable "clock stop",
+    /// The process stood still for some seconds while its I/O went on, as after SIGSTOP.
+    ProcessPause Recoverable "process pause",
+    /// Memory that a program asked for was refused, as if its limit were reached.
+    MemoryLimit Recoverable "memory limit",
+    /// A future was dropped at one of its waits: a client that left, a statement that timed out.
+    Cancellation Recoverable "cancellation",
 }
 
 /// The number of fault kinds.
@@ -94,12 +104,14 @@ pub(crate) const KINDS: usize = FaultKind::ALL.len();
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults {
     ppm: [u32; KINDS],
+    /// A kind that has one meets only files whose path ends so.
+    suffix: [Option<&'static str>; KINDS],
 }
 
 impl Faults {
     /// A world in which nothing fails; a crash keeps everything.
     pub const fn none() -> Faults {
-        Faults { ppm: [0; KINDS] }
+        Faults { ppm: [0; KINDS], suffix: [None; KINDS] }
     }
 
     /// A crash that is asked for does what it can, nothing else fails: the default.
@@ -120,6 +132,21 @@ impl Faults {
     /// Sets `kind` to `ppm` parts per million.
     pub fn set(&mut self, kind: FaultKind, ppm: u32) {
         self.ppm[kind as usize] = ppm.min(MILLION);
+    }
+
+    /// The same with `kind` at files only whose path ends with `suffix`.
+    #[must_use]
+    pub fn within(mut self, kind: FaultKind, suffix: &'static str) -> Faults {
+        self.suffix[kind as usize] = Some(suffix);
+        self
+    }
+
+    /// The probability of `kind` at a file, in parts per million.
+    pub(crate) fn ppm_at(&self, kind: FaultKind, path: &str) -> u32 {
+        match self.suffix[kind as usize] {
+            Some(suffix) if !path.ends_with(suffix) => 0,
+            _ => self.ppm(kind),
+        }
     }
 
     /// The probability of `kind` in parts per million.

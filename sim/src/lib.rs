@@ -71,7 +71,7 @@ pub mod viewer;
 mod violation;
 pub mod world;
 
-pub use cancel::{Cancellable, Cancelled, cancellable};
+pub use cancel::{Cancellable, Cancelled, cancel_at};
 pub use choices::{Choices, DecisionLog};
 pub use core::CrashKind;
 pub use disk::{

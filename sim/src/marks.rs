@@ -15,6 +15,7 @@ use helios_env::hash::HashMap;
 use helios_env::sync::Mutex;
 
 use crate::core::Core;
+use crate::faults::FaultKind;
 use crate::trace::Event;
 
 /// Hits by mark.
@@ -94,6 +95,10 @@ impl Probe for SimProbe {
     fn sometimes(&self, mark: &'static str) {
         self.core.probe.marks.lock().hit(mark);
         self.core.record(Event::Mark(mark));
+    }
+
+    fn refuse_memory(&self) -> bool {
+        self.core.fault(FaultKind::MemoryLimit)
     }
 }
 

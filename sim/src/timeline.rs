@@ -26,7 +26,35 @@ struct State {
     now: Instant,
     seq: u64,
     scheduled: BinaryHeap<Scheduled>,
-    wall_offset: i64,
+    wall: Wall,
+}
+
+/// The wall clock: what it showed last, when, and how it goes on from there.
+struct Wall {
+    /// Microseconds since 1970.
+    shown: i64,
+    at: Instant,
+    /// Microseconds that it moves in a second.
+    rate_ppm: i64,
+    stands_until: Instant,
+}
+
+impl Default for Wall {
+    fn default() -> Wall {
+        Wall { shown: BEGINNING, at: Instant::default(), rate_ppm: RIGHT_PPM, stands_until: Instant::default() }
+    }
+}
+
+impl Wall {
+    /// Moves the hands to where they are now.
+    fn read(&mut self, now: Instant) -> i64 {
+        let moves_from = self.at.max(self.stands_until).min(now);
+        let elapsed_micros = i64::try_from((now.0 - moves_from.0) / 1_000).expect("a world ends within an aeon");
+        self.shown += (i128::from(elapsed_micros) * i128::from(self.rate_ppm) / i128::from(RIGHT_PPM)) as i64;
+        // What is less than a microsecond is not lost: it is read again.
+        self.at = Instant(now.0 - (now.0 - moves_from.0) % 1_000);
+        self.shown
+    }
 }
 
 struct Scheduled {
@@ -104,12 +132,34 @@ impl Timeline {
     }
 
     pub(crate) fn jump_wall(&self, microseconds: i64) {
-        self.0.lock().wall_offset += microseconds;
+        self.0.lock().wall.shown += microseconds;
+    }
+
+    /// From now on the wall clock moves so many microseconds in a second.
+    fn set_wall_rate(&self, rate_ppm: i64) {
+        let mut state = self.0.lock();
+        let now = state.now;
+        state.wall.read(now);
+        state.wall.rate_ppm = rate_ppm;
+    }
+
+    fn stop_wall(&self, time: Duration) {
+        let mut state = self.0.lock();
+        let now = state.now;
+        state.wall.read(now);
+        state.wall.stands_until = now + time;
+    }
+
+    /// The wall clock goes right from here on; what it shows is not put right.
+    pub(crate) fn heal_wall(&self) {
+        self.set_wall_rate(RIGHT_PPM);
+        self.stop_wall(Duration::ZERO);
     }
 
     fn wall(&self) -> Timestamp {
-        let state = self.0.lock();
-        Timestamp(BEGINNING + (state.now.0 / 1_000) as i64 + state.wall_offset)
+        let mut state = self.0.lock();
+        let now = state.now;
+        Timestamp(state.wall.read(now))
     }
 }
 
@@ -124,6 +174,13 @@ impl State {
 /// How far a clock jump goes, in seconds.
 const JUMPS_SECONDS: [i64; 6] = [1, -1, 60, -60, 86_400, -86_400];
 
+/// How fast a clock runs that is right, and how fast those run that are not, in microseconds per second.
+const RIGHT_PPM: i64 = 1_000_000;
+const SKEWS_PPM: [i64; 5] = [1_000_200, 999_800, 1_100_000, 900_000, 500_000];
+
+/// How long a clock stands still.
+const STOPS: [Duration; 3] = [Duration::from_millis(10), Duration::from_secs(1), Duration::from_secs(60)];
+
 /// The clock of one incarnation of a node.
 pub(crate) struct SimClock {
     pub(crate) core: Arc<Core>,
@@ -135,11 +192,18 @@ impl Clock for SimClock {
     }
 
     fn wall(&self) -> Timestamp {
+        let Core { timeline, choices, .. } = &*self.core;
         if self.core.fault(FaultKind::ClockJump) {
-            let jump = JUMPS_SECONDS[self.core.choices.pick("clock.jump", JUMPS_SECONDS.len())];
-            self.core.timeline.jump_wall(jump * 1_000_000);
+            let jump = JUMPS_SECONDS[choices.pick("clock.jump", JUMPS_SECONDS.len())];
+            timeline.jump_wall(jump * 1_000_000);
         }
-        self.core.timeline.wall()
+        if self.core.fault(FaultKind::ClockSkew) {
+            timeline.set_wall_rate(SKEWS_PPM[choices.pick("clock.skew", SKEWS_PPM.len())]);
+        }
+        if self.core.fault(FaultKind::ClockStop) {
+            timeline.stop_wall(STOPS[choices.pick("clock.stop", STOPS.len())]);
+        }
+        timeline.wall()
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pending<()> {

@@ -83,7 +83,7 @@ impl Database {
         if recovery.replayed_commits > 0 && catalog.tables().next().is_some() {
             env.sometimes("db: a catalog with tables was recovered");
         }
-        let memory = MemoryBudget::new(config.query_memory());
+        let memory = MemoryBudget::probed(config.query_memory(), env.probe.clone());
         let started = env.clock.wall();
         let database = Database {
             inner: Arc::new(Inner {
@@ -239,7 +239,7 @@ impl Database {
     }
 
     /// The memory that all running queries share.
-    pub(crate) fn memory(&self) -> &Arc<MemoryBudget> {
+    pub fn memory(&self) -> &Arc<MemoryBudget> {
         &self.inner.memory
     }
 

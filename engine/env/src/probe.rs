@@ -12,4 +12,8 @@ pub trait Probe: Send + Sync {
     fn buggify(&self, site: &'static str) -> bool;
     /// Records that the engine reached the state `mark`.
     fn sometimes(&self, mark: &'static str);
+    /// Whether memory that is asked for now is refused, as if the limit were reached.
+    fn refuse_memory(&self) -> bool {
+        false
+    }
 }

@@ -109,6 +109,14 @@ pub enum RowLock {
     Skipped,
 }
 
+/// What to do with a row that is not the version any more that was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Changed {
+    /// Take what it has become, under whichever key.
+    Follow,
+    GiveUp,
+}
+
 /// Everything that transactions of one store share. Cheap to clone.
 #[derive(Clone)]
 pub struct Transactions(Arc<Shared>);
@@ -314,6 +322,33 @@ impl Transaction {
         mode: RowLockMode,
         wait: Wait,
     ) -> Result<RowLock> {
+        self.lock_row_or_heir(statement, space, key, seen, mode, (wait, Changed::Follow)).await
+    }
+
+    /// Locks the row version `seen`, the newest of `key` a moment ago. If it is not the newest any more when the lock is had,
+    /// the row is [`RowLock::Gone`] and not locked: ON CONFLICT begins anew then, since what came in its place need not be
+    /// in the way (ExecOnConflictUpdate in PostgreSQL's nodeModifyTable.c).
+    pub async fn lock_version(
+        &self,
+        statement: &Statement,
+        space: Space,
+        key: &Bytes,
+        seen: &Version,
+        mode: RowLockMode,
+        wait: Wait,
+    ) -> Result<RowLock> {
+        self.lock_row_or_heir(statement, space, key, seen, mode, (wait, Changed::GiveUp)).await
+    }
+
+    async fn lock_row_or_heir(
+        &self,
+        statement: &Statement,
+        space: Space,
+        key: &Bytes,
+        seen: &Version,
+        mode: RowLockMode,
+        (wait, changed): (Wait, Changed),
+    ) -> Result<RowLock> {
         let mut key = key.clone();
         let mut moved = false;
         loop {
@@ -351,6 +386,10 @@ impl Transaction {
                 return Err(Error::SerializationFailure(what));
             }
             match &newest.value {
+                _ if changed == Changed::GiveUp && newest.commit_ts != seen.commit_ts => {
+                    forget();
+                    return Ok(RowLock::Gone);
+                }
                 Value::Row(_) if newest.birth == seen.birth => {
                     self.shared.env.sometimes("txn: a row was newer than its statement's snapshot");
                     return Ok(RowLock::Newer { key, version: newest });

@@ -184,7 +184,7 @@ impl PowerCut {
                 }
             }
             What::Rename { .. } => {
-                let half = u32::from(crash.half_renames && self.half_renames) * 2;
+                let half = u32::from(crash.half_renames && self.half_renames) * 6;
                 match choices.pick_weighted("crash.entry", &[4, lost, half]) {
                     0 => Fate::Kept,
                     1 => Fate::Lost,

@@ -251,7 +251,7 @@ impl Place {
         } else {
             &[FaultKind::WriteError]
         };
-        match mount.core.draw("disk.change", faults) {
+        match mount.core.draw_at("disk.change", faults, &self.path) {
             None => Ok(()),
             Some(FaultKind::NoSpace) => Err(mount.fill(state, operation)),
             Some(kind) => {
@@ -292,7 +292,7 @@ impl Place {
         let core = &mount.core;
         let choices = &core.choices;
         let error = || IoError::from_errno(libc::EIO, "read");
-        let Some(fault) = core.draw("disk.read", &READ_FAULTS) else { return Ok(n) };
+        let Some(fault) = core.draw_at("disk.read", &READ_FAULTS, &self.path) else { return Ok(n) };
         match fault {
             FaultKind::ShortRead => {
                 let short = self.shorter(mount, n);
@@ -360,7 +360,7 @@ impl Place {
         mount.no_space(state, "write")?;
         let core = &mount.core;
         let len = data.len();
-        let fault = if data.is_empty() { None } else { core.draw("disk.write", &WRITE_FAULTS) };
+        let fault = if data.is_empty() { None } else { core.draw_at("disk.write", &WRITE_FAULTS, &self.path) };
         let Some(fault) = fault else {
             state.write(self.ino, offset, data);
             return Ok(len);

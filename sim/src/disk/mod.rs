@@ -101,6 +101,11 @@ impl SimDisk {
         *self.0.crash_at.lock() = None;
     }
 
+    /// Whether a power cut now could tear a write or leave a rename half done.
+    pub fn is_exposed(&self) -> bool {
+        self.0.state.lock().is_exposed()
+    }
+
     /// The disk as a power cut would find it now.
     pub fn power_cut(&self) -> PowerCut {
         self.0.state.lock().power_cut()

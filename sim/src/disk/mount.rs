@@ -13,8 +13,10 @@ use super::file::SimFile;
 use super::image::Ino;
 use super::state::DiskState;
 use super::{Admission, DiskCore, Timing};
+use crate::choices::MILLION;
 use crate::core::{Core, CrashKind, Incarnation};
-use crate::faults::FaultKind;
+
+use crate::faults::{FaultKind, Faults};
 use crate::trace::Event;
 
 pub(crate) struct Mount {
@@ -22,6 +24,10 @@ pub(crate) struct Mount {
     pub(crate) disk: Arc<DiskCore>,
     pub(crate) incarnation: Arc<Incarnation>,
 }
+
+/// How much likelier the power fails when there is something to tear: such moments are rare, and most mistakes show only
+/// in them.
+const EXPOSED_TIMES: u32 = 10;
 
 /// What an operation costs and whether it changes the disk.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,9 +87,16 @@ impl Mount {
         if self.incarnation.is_dead() {
             return false;
         }
+        self.core.perhaps_pause(self.incarnation.node);
         match self.disk.admit(changes) {
             Admission::Granted if changes => {
-                let kind = match self.core.draw("crash", &[FaultKind::PowerCut, FaultKind::ProcessKill]) {
+                let cuts = self.core.faults.lock().enabled(FaultKind::PowerCut);
+                let exposure = if cuts && self.disk.state.lock().is_exposed() { EXPOSED_TIMES } else { 1 };
+                let ppm = |faults: &Faults, kind| match kind {
+                    FaultKind::PowerCut => faults.ppm(kind).saturating_mul(exposure).min(MILLION / 4),
+                    _ => faults.ppm(kind),
+                };
+                let kind = match self.core.draw_by("crash", &[FaultKind::PowerCut, FaultKind::ProcessKill], ppm) {
                     None => return true,
                     Some(FaultKind::ProcessKill) => CrashKind::Process,
                     Some(_) => CrashKind::Power,

@@ -46,6 +46,11 @@ pub trait Workload: Sync {
         FaultKind::ALL.iter().copied().filter(|kind| kind.class() == Class::Recoverable).collect()
     }
 
+    /// Those of its faults that each of its worlds has. The others are drawn.
+    fn certain_faults(&self) -> Vec<FaultKind> {
+        Vec::new()
+    }
+
     /// The disks that it runs on.
     fn profiles(&self) -> Vec<DeviceProfile> {
         DeviceProfile::HONEST.to_vec()
@@ -162,12 +167,14 @@ const SHOWN_BY_CRASHES: [FaultKind; 5] = [
 
 fn draw_world(workload: &dyn Workload, choices: Choices, trace: TraceLevel) -> WorldConfig {
     let mut faults = Faults::none();
+    let certain = workload.certain_faults();
     for kind in workload.faults() {
+        let is_certain = certain.contains(&kind);
         if SHOWN_BY_CRASHES.contains(&kind) {
-            if choices.chance("swarm.crash fault", 800_000) {
+            if is_certain || choices.chance("swarm.crash fault", 800_000) {
                 faults.set(kind, 1);
             }
-        } else if choices.chance("swarm.fault", 400_000) {
+        } else if is_certain || choices.chance("swarm.fault", 400_000) {
             faults.set(kind, RATES[choices.pick("swarm.rate", RATES.len())]);
         }
     }
@@ -237,7 +244,8 @@ fn investigate(config: &Swarm, workload: &dyn Workload, seed: u64, life: &Life, 
         life.result.is_err().then_some(life.decisions)
     });
     let minimal = live(workload, Choices::replay(&shrunk.log), TraceLevel::Full);
-    let directory = config.bundles.join(format!("{}-{}-{seed}", config.name, workload.name()));
+    let name = format!("{}-{}-{seed}", config.name, workload.name()).replace(' ', "-");
+    let directory = config.bundles.join(name);
     let command = config.replay_command.replace("{bundle}", &directory.display().to_string());
     let mut notes = vec![format!("shrunk: {shrunk}")];
     if let Err(violation) = &minimal.result {

@@ -27,8 +27,9 @@ pub use config::WorldConfig;
 pub use running::Stop;
 use running::{Limits, SimSpawn, WorldEnded, run};
 
+use crate::cancel::Cancellable;
 use crate::choices::Choices;
-use crate::core::{Core, CrashKind, CrashRequest, Incarnation};
+use crate::core::{Core, CrashKind, CrashRequest, Incarnation, PlannedCrash};
 use crate::disk::{DeviceProfile, DiskImage, Mount, SimDisk, Timing};
 use crate::executor::{Executor, NodeId};
 use crate::faults::{FaultCounts, FaultKind, Faults};
@@ -228,6 +229,8 @@ macro_rules! shared {
                     node.disk.cancel_crash();
                 }
                 *self.0.core.crash_at_poll.lock() = None;
+                self.0.core.executor.resume_all();
+                self.0.core.timeline.heal_wall();
             }
 
             /// How often each fault has fired.
@@ -308,14 +311,27 @@ impl Handle {
 
     /// Ends a node after so many more polls of the world's tasks: between two steps of the program that no I/O marks.
     pub fn crash_after_polls(&self, node: usize, polls: u64, kind: CrashKind) {
-        *self.0.core.crash_at_poll.lock() = Some((polls, CrashRequest { node, kind }));
+        let request = CrashRequest { node, kind };
+        *self.0.core.crash_at_poll.lock() = Some(PlannedCrash { polls, patience: 0, request });
+    }
+
+    /// The same, but then at the first moment at which a power cut has something to tear or to leave half done; without
+    /// such a moment within `patience` polls, anyway. Most moments have nothing of the kind: a program that syncs what it
+    /// writes leaves few openings, and it is in these that it is wrong.
+    pub fn crash_when_exposed(&self, node: usize, polls: u64, patience: u64, kind: CrashKind) {
+        let request = CrashRequest { node, kind };
+        *self.0.core.crash_at_poll.lock() = Some(PlannedCrash { polls, patience, request });
     }
 
     /// Stops polling a node's tasks for some time, as SIGSTOP does; its I/O goes on.
     pub fn pause(&self, node: usize, time: Duration) {
-        let core = self.0.core.clone();
-        core.executor.pause(node);
-        self.0.core.timeline.schedule(time, Box::new(move || core.executor.resume(node)));
+        self.0.core.fired(FaultKind::ProcessPause);
+        self.0.core.pause(node, time);
+    }
+
+    /// `future`, which is dropped at each of its waits with the probability of [`FaultKind::Cancellation`].
+    pub fn cancellable<F: Future>(&self, site: &'static str, future: F) -> Cancellable<F> {
+        Cancellable::new(self.0.core.clone(), site, future)
     }
 }
 
@@ -347,7 +363,8 @@ impl Inner {
 
     fn run(&self, node: NodeId, main: Pin<&mut dyn Future<Output = ()>>) -> Result<(), Stop> {
         run(&self.core, self.config, node, main, || {
-            if let Some(CrashRequest { node, kind }) = self.core.crash_due() {
+            let is_exposed = |node: NodeId| self.nodes.lock()[node].disk.is_exposed();
+            if let Some(CrashRequest { node, kind }) = self.core.crash_due(is_exposed) {
                 self.core.request_crash(&self.incarnation(node), kind);
             }
             loop {

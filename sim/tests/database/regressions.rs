@@ -9,6 +9,32 @@ async fn connect(world: &World) -> (Database, Connection) {
     (database, connection)
 }
 
+/// Somebody who was in the way has moved out of it while we waited. The row that moved used to be followed to its new key, and
+/// updated there. (What PostgreSQL 18 leaves: the row that was proposed, and the one that moved as it is.)
+#[test]
+fn on_conflict_begins_anew_when_the_row_in_the_way_has_moved() {
+    let world = World::seeded(1);
+    let rows = world
+        .run(async {
+            let (database, mover) = connect(&world).await;
+            let schema = "CREATE TABLE t (i int PRIMARY KEY, note text); INSERT INTO t VALUES (1, 'old')";
+            mover.execute_batch_async(schema).await.expect("a table");
+            mover.execute_batch_async("BEGIN; UPDATE t SET i = 2, note = 'moved'").await.expect("nobody else");
+            let upserter = database.connect().expect("the superuser");
+            let upsert = world.env().spawn("upsert", async move {
+                let sql = "INSERT INTO t VALUES (1, 'new') ON CONFLICT (i) DO UPDATE SET note = t.note || ' updated'";
+                upserter.execute_async(sql, &[]).await.expect("1 is free by then");
+            });
+            world.env().sleep(std::time::Duration::from_millis(10)).await;
+            mover.execute_batch_async("COMMIT").await.expect("a disk without faults");
+            upsert.await;
+            let rows = mover.query_async("SELECT i || ' ' || note FROM t ORDER BY i", &[]).await.expect("a table");
+            rows.map(|row| row.get::<_, String>(0).expect("a text")).collect::<Vec<_>>()
+        })
+        .expect("nothing crashes unasked");
+    assert_eq!(rows, ["1 new", "2 moved"]);
+}
+
 /// A client leaves while its COMMIT waits for a sync that fails, and wants to know what became of it: it writes the same
 /// row. That used to succeed, since the failed commit had let go of its locks; so the client took the row for gone, and
 /// after the next opening it was there.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use helios_env::sync::Mutex;
 use helios_env::{Buf, Instant, OpenOptions, pending};
-use helios_sim::{Buggify, Cancelled, CrashKind, Stop, Timing, World, WorldConfig, cancellable};
+use helios_sim::{Buggify, Cancelled, CrashKind, FaultKind, Faults, Stop, Timing, World, WorldConfig, cancel_at};
 
 #[test]
 fn time_passes_only_by_waiting() {
@@ -134,9 +134,9 @@ fn futures_are_dropped_at_any_await() {
     for seed in 0..100 {
         let world = World::seeded(seed);
         let (env, steps) = (world.env(), Arc::new(AtomicU64::new(0)));
-        let choices = world.choices();
+        world.set_faults(Faults::none().with(FaultKind::Cancellation, 300_000));
         let counting = steps.clone();
-        let end = world.run(cancellable(choices, "cancel", 300_000, async move {
+        let end = world.run(world.handle().cancellable("cancel", async move {
             for _ in 0..3 {
                 env.sleep(Duration::from_millis(1)).await;
                 counting.fetch_add(1, Relaxed);
@@ -144,9 +144,22 @@ fn futures_are_dropped_at_any_await() {
         }));
         let done = steps.load(Relaxed);
         assert_eq!(end, Ok(if done == 3 { Ok(()) } else { Err(Cancelled) }));
+        assert_eq!(world.fault_counts().of(FaultKind::Cancellation), u64::from(done < 3));
         steps_seen[done as usize] += 1;
     }
     assert!(steps_seen.iter().all(|n| *n > 0), "{steps_seen:?}");
+}
+
+#[test]
+fn a_future_is_dropped_at_the_wait_that_is_asked_for() {
+    let world = World::seeded(1);
+    let sleeps = |env: helios_env::Env| async move {
+        for _ in 0..3 {
+            env.sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let ends: Vec<_> = (0..5).map(|waits| world.run(cancel_at(waits, sleeps(world.env())))).collect();
+    assert_eq!(ends, [Ok(None), Ok(None), Ok(None), Ok(Some(())), Ok(Some(()))]);
 }
 
 #[test]

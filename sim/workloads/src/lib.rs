@@ -18,10 +18,12 @@
 //! | [`Bank`] | an invariant of many rows in every snapshot; row locks, deadlocks, serialization failures |
 //! | [`Definitions`] | DDL mixed with DML: catalog, tables and indexes are exactly before or after |
 //!
-//! [`script`] is the fourth way: any SQL script, cut off before every change that it makes to the disk.
+//! [`Focus`] puts the first of them into worlds that fail in one way only. [`script`] is the fourth way: any SQL script, cut off before every change that it makes to the disk.
 
 mod bank;
+mod cancellation;
 mod definitions;
+mod focus;
 mod life;
 mod opening;
 mod operations;
@@ -29,10 +31,12 @@ pub mod script;
 mod trouble;
 
 pub use bank::Bank;
+pub use cancellation::{Cancellations, cancel_everywhere};
 pub use definitions::Definitions;
+pub use focus::{FaultRow, Focus, fault_table};
 pub use operations::Operations;
 
-use helios_sim::{DeviceProfile, Workload};
+use helios_sim::{DeviceProfile, FaultKind, Workload};
 
 /// The disks that a workload runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,5 +70,6 @@ pub fn all() -> Vec<Box<dyn Workload>> {
 
 /// The workload of that name.
 pub fn find(name: &str) -> Option<Box<dyn Workload>> {
-    all().into_iter().find(|workload| workload.name() == name)
+    let focused = FaultKind::ALL.iter().map(|kind| -> Box<dyn Workload> { Box::new(Focus::new(*kind)) });
+    all().into_iter().chain(focused).find(|workload| workload.name() == name)
 }

@@ -1,5 +1,12 @@
 //! The life that all workloads live, from the first opening to the last look.
 //!
+//! ```text
+//!   safety:    sessions under faults, each cut off somewhere; every opening is judged
+//!   heal:      nothing fails any more
+//!   liveness:  several clients get on with it, within a minute of simulated time; nothing is left over: no memory, no
+//!              files, no work for the next opening
+//! ```
+//!
 //! The world draws how many times the database is opened, how many clients work on it each time and how each of these
 //! sessions ends: by itself, by a fault, or in the middle of everything after a number of polls. The first one always
 //! ends in the middle, so that there is no life without a recovery. Sessions go on until something was achieved: a world
@@ -10,9 +17,9 @@ use std::time::Duration;
 
 use helios_env::sync::Mutex;
 use helios_env::{Env, Rng};
-use helios_sim::{Choices, CrashKind, FaultKind, Handle, Stats, Stop, Violation, World, cancellable};
+use helios_sim::{Class, CrashKind, FaultKind, Faults, Handle, Stats, Stop, Violation, World};
 use helios_sql::execute::CancelReason;
-use heliosdb::{Config, Connection, Database, Rows, ToSql};
+use heliosdb::{Config, Connection, Database, Rows, SqlState, ToSql};
 
 use crate::opening;
 use crate::trouble::Trouble;
@@ -20,6 +27,14 @@ use crate::trouble::Trouble;
 /// Commits that a life should have, and sessions after which it ends without them.
 const COMMITS_WANTED: u64 = 140;
 const SESSIONS_MAX: u64 = 16;
+
+/// Simulated time that a healed world may take to open, to let every client finish, and to close.
+const LIVENESS: Duration = Duration::from_secs(60);
+/// Clients of a healed world.
+const LIVENESS_CLIENTS: u64 = 3;
+/// Bytes on the disk after an orderly close: a log segment or two, a manifest, and the tables of a few hundred rows. What
+/// is more was never collected.
+const SPACE_BYTES_MAX: u64 = 2 << 20;
 
 /// What is particular to a workload. Clones share one oracle.
 pub(crate) trait Scenario: Clone + Send + Sync + 'static {
@@ -41,15 +56,36 @@ pub(crate) trait Scenario: Clone + Send + Sync + 'static {
     }
 }
 
+/// What the faults of a world entitle its store to (see [`Class`]).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entitled {
+    /// To refuse everything until it is opened again. Recoverable faults alone are no reason.
+    pub(crate) to_stop: bool,
+}
+
+impl Entitled {
+    fn by(faults: &Faults) -> Entitled {
+        Entitled { to_stop: faults.kinds().any(|kind| kind.class() != Class::Recoverable) }
+    }
+
+    /// A store that stops although nothing entitles it to has broken a promise.
+    pub(crate) fn allow(self, trouble: Trouble) -> Trouble {
+        match trouble {
+            Trouble::Stopped(error) if !self.to_stop && error.code() == SqlState::IO_ERROR => {
+                Violation::from(error).with("every fault of this world is recoverable, and the store stopped").into()
+            }
+            other => other,
+        }
+    }
+}
+
 /// One client of a session.
 pub(crate) struct Client {
     pub(crate) database: Database,
     pub(crate) connection: Connection,
     pub(crate) number: u64,
     rng: Arc<dyn Rng>,
-    choices: Choices,
-    /// Parts per million at which a wait is given up.
-    cancel_ppm: u32,
+    world: Handle,
 }
 
 impl Client {
@@ -66,7 +102,7 @@ impl Client {
     /// Runs a statement, perhaps leaving it half way.
     pub(crate) async fn query(&self, sql: &str, params: &[&dyn ToSql]) -> Result<Rows, Trouble> {
         let rows = self.connection.query_async(sql, params);
-        match cancellable(self.choices.clone(), "leave a statement", self.cancel_ppm, rows).await {
+        match self.world.cancellable("leave a statement", rows).await {
             Ok(outcome) => outcome.map_err(|error| Trouble::of(error, sql)),
             Err(_) => Err(Trouble::Left),
         }
@@ -75,7 +111,7 @@ impl Client {
     /// Runs a script in one transaction, perhaps leaving it half way.
     pub(crate) async fn script(&self, sql: &str) -> Result<(), Trouble> {
         let script = self.connection.execute_batch_async(sql);
-        match cancellable(self.choices.clone(), "leave a script", self.cancel_ppm, script).await {
+        match self.world.cancellable("leave a script", script).await {
             Ok(outcome) => outcome.map_err(|error| Trouble::of(error, sql)),
             Err(_) => Err(Trouble::Left),
         }
@@ -94,16 +130,18 @@ pub(crate) fn live<S: Scenario>(world: &World, scenario: &S) -> Result<Stats, Vi
     let stuck_ppm = world.faults().ppm(FaultKind::StuckIo).min(1_000);
     world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
     let config = opening::config(world);
-    let cancel_ppm = world.knob("cancel", &[0, 1_000, 20_000]);
+    let entitled = Entitled::by(&world.faults());
     let sessions = world.knob("sessions", &[2, 3, 5]);
+    let disk_rots = scenario.disk_rots();
     for number in 0..SESSIONS_MAX {
         if number >= sessions && scenario.stats().commits >= COMMITS_WANTED {
             break;
         }
         plan_crash(world, number);
-        let session = Session { scenario: scenario.clone(), config: config.clone(), world: world.handle(), number };
-        let goes_on = match world.run(session.run(world.env(), cancel_ppm)) {
-            Ok(Err(Trouble::Damage(_) | Trouble::Stopped(_))) if scenario.disk_rots() => break,
+        let (scenario, config) = (scenario.clone(), config.clone());
+        let session = Session { scenario, config, world: world.handle(), number, entitled };
+        let goes_on = match world.run(session.run(world.env())) {
+            Ok(Err(Trouble::Damage(_) | Trouble::Stopped(_))) if disk_rots => break,
             Ok(outcome) => outcome?,
             Err(Stop::Crashed(_)) => true,
             Err(stop) => return Err(stop.into()),
@@ -113,10 +151,19 @@ pub(crate) fn live<S: Scenario>(world: &World, scenario: &S) -> Result<Stats, Vi
         }
     }
     world.heal();
-    if scenario.disk_rots() {
+    if disk_rots {
         world.run(last_look(world.env(), config, scenario.clone()))??;
-    } else {
-        world.run(epilogue(world.env(), config, scenario.clone()))??;
+        return Ok(scenario.stats());
+    }
+    let healed = world.now();
+    world.run(epilogue(world.env(), config, scenario.clone(), world.handle()))??;
+    let took = Duration::from_nanos(world.now().0 - healed.0);
+    if took > LIVENESS {
+        return Err(Violation::new(format!("a healed world took {took:?} to finish, more than {LIVENESS:?}")));
+    }
+    let bytes: usize = world.disk().image().files().iter().map(|(_, bytes)| bytes.len()).sum();
+    if bytes as u64 > SPACE_BYTES_MAX {
+        return Err(Violation::new(format!("{bytes} bytes are left on the disk, more than {SPACE_BYTES_MAX}")));
     }
     Ok(scenario.stats())
 }
@@ -130,7 +177,8 @@ fn plan_crash(world: &World, session: u64) {
     if polls < u64::MAX {
         let kind = world.knob("crash kind", &[CrashKind::Power, CrashKind::Process]);
         let jitter = world.choices().pick("crash jitter", polls as usize / 2) as u64;
-        world.handle().crash_after_polls(0, polls / 2 + jitter, kind);
+        let patience = world.knob("crash when exposed", &[4_000, 0]);
+        world.handle().crash_when_exposed(0, polls / 2 + jitter, patience, kind);
     }
 }
 
@@ -140,13 +188,15 @@ struct Session<S> {
     config: Config,
     world: Handle,
     number: u64,
+    entitled: Entitled,
 }
 
 impl<S: Scenario> Session<S> {
     /// `false`: see [`opening::open`].
-    async fn run(self, env: Env, cancel_ppm: u32) -> Result<bool, Trouble> {
-        let Some(database) = opening::open(&env, &self.config).await? else { return Ok(false) };
-        match self.begin(&database).await {
+    async fn run(self, env: Env) -> Result<bool, Trouble> {
+        let opened = opening::open(&env, &self.config, self.entitled).await?;
+        let Some(database) = opened else { return Ok(false) };
+        match self.begin(&database).await.map_err(|trouble| self.entitled.allow(trouble)) {
             Err(Trouble::Stopped(_) | Trouble::Refused(_)) => return Ok(true),
             Err(Trouble::Damage(_)) if self.scenario.disk_rots() => return Ok(true),
             other => other?,
@@ -164,11 +214,10 @@ impl<S: Scenario> Session<S> {
                 connection,
                 number,
                 rng: env.rng.fork(&format!("session {} client {number}", self.number)),
-                choices: self.world.choices(),
-                cancel_ppm,
+                world: self.world.clone(),
             };
-            let (scenario, verdict) = (self.scenario.clone(), verdict.clone());
-            tasks.push(env.spawn("client", async move { work(&scenario, &client, &verdict).await }));
+            let (scenario, verdict, entitled) = (self.scenario.clone(), verdict.clone(), self.entitled);
+            tasks.push(env.spawn("client", async move { work(&scenario, &client, entitled, &verdict).await }));
         }
         let poked = rng.next_u64().is_multiple_of(3);
         if poked {
@@ -206,12 +255,19 @@ impl<S: Scenario> Session<S> {
 }
 
 /// Steps of one client, until enough were made, the store stops, or somebody has found something.
-async fn work<S: Scenario>(scenario: &S, client: &Client, verdict: &Mutex<Result<(), Trouble>>) {
+async fn work<S: Scenario>(scenario: &S, client: &Client, entitled: Entitled, verdict: &Mutex<Result<(), Trouble>>) {
     for _ in 0..40 {
         if verdict.lock().is_err() {
             return;
         }
-        match scenario.step(client).await {
+        let mut outcome = scenario.step(client).await.map_err(|trouble| entitled.allow(trouble));
+        if let Err(Trouble::Stopped(error)) = &outcome
+            && error.code() == SqlState::IO_ERROR
+            && !scenario.disk_rots()
+        {
+            outcome = stays_stopped(client).await;
+        }
+        match outcome {
             Ok(()) | Err(Trouble::Refused(_) | Trouble::Left) => (),
             Err(Trouble::Stopped(_)) => return,
             Err(Trouble::Damage(_)) if scenario.disk_rots() => return,
@@ -224,6 +280,17 @@ async fn work<S: Scenario>(scenario: &S, client: &Client, verdict: &Mutex<Result
                 return;
             }
         }
+    }
+}
+
+/// A store that could not write its log says so, and acknowledges nothing more before it is opened again.
+async fn stays_stopped(client: &Client) -> Result<(), Trouble> {
+    client.roll_back().await?;
+    let sql = format!("CREATE SEQUENCE after_the_end_{}", client.number);
+    match client.query(&sql, &[]).await {
+        Ok(_) => Err(Violation::new("a store acknowledges a commit after it has failed to write its log").into()),
+        Err(Trouble::Refused(_) | Trouble::Left) => Err(Trouble::Left),
+        Err(other) => Err(other),
     }
 }
 
@@ -242,7 +309,8 @@ pub(crate) async fn verify(database: &Database) -> Result<(), Trouble> {
 /// The disk heals, and what was written wrongly stays so: it is refused or reported, or what is shown is right.
 async fn last_look<S: Scenario>(env: Env, config: Config, scenario: S) -> Result<(), Violation> {
     let looked = async {
-        let Some(database) = opening::open(&env, &config).await? else { return Ok(()) };
+        let entitled = Entitled { to_stop: true };
+        let Some(database) = opening::open(&env, &config, entitled).await? else { return Ok(()) };
         let connection = database.connect().map_err(|error| Trouble::of(error, "connecting"))?;
         scenario.create(&connection).await?;
         scenario.judge(&database).await
@@ -255,30 +323,40 @@ async fn last_look<S: Scenario>(env: Env, config: Config, scenario: S) -> Result
 
 /// Without faults everything works: what happened is there, everything is sound, every client gets on, and an orderly
 /// close leaves nothing to recover.
-async fn epilogue<S: Scenario>(env: Env, config: Config, scenario: S) -> Result<(), Violation> {
+async fn epilogue<S: Scenario>(env: Env, config: Config, scenario: S, world: Handle) -> Result<(), Violation> {
     let database = opening::open_healed(&env, &config).await?;
     let connection = database.connect()?;
     scenario.create(&connection).await?;
     scenario.judge(&database).await?;
-    let client = Client {
-        database: database.clone(),
-        connection,
-        number: 0,
-        rng: env.rng.fork("epilogue"),
-        choices: Choices::seeded(0),
-        cancel_ppm: 0,
-    };
-    for _ in 0..4 {
-        match scenario.step(&client).await {
-            Ok(()) | Err(Trouble::Refused(_)) => (),
-            Err(trouble) => return Err(Violation::from(trouble).with("after everything was healed")),
-        }
+    let verdict = Arc::new(Mutex::new(Ok(())));
+    let mut tasks = Vec::new();
+    for number in 0..LIVENESS_CLIENTS {
+        let (database, connection, world) = (database.clone(), database.connect()?, world.clone());
+        let rng = env.rng.fork(&format!("epilogue {number}"));
+        let client = Client { database, connection, number, rng, world };
+        let (scenario, verdict) = (scenario.clone(), verdict.clone());
+        tasks.push(env.spawn("client of a healed world", async move {
+            for _ in 0..3 {
+                match scenario.step(&client).await {
+                    Ok(()) | Err(Trouble::Refused(_)) => (),
+                    Err(trouble) => *verdict.lock() = Err(Violation::from(trouble).with("after everything was healed")),
+                }
+            }
+        }));
     }
+    for task in tasks {
+        task.await;
+    }
+    std::mem::replace(&mut *verdict.lock(), Ok(()))?;
     scenario.judge(&database).await?;
+    drop(connection);
+    let bytes = database.memory().used_bytes();
+    if bytes > 0 {
+        return Err(Violation::new(format!("{bytes} bytes of query memory belong to nobody")));
+    }
     database.checkpoint().await?;
     verify(&database).await?;
     scenario.judge(&database).await?;
-    drop(client);
     database.close().await?;
     drop(database);
     let database = opening::open_healed(&env, &config).await?;

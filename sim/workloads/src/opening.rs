@@ -7,6 +7,7 @@ use helios_sim::{Violation, World};
 use helios_storage::Options;
 use heliosdb::{Config, Database, SqlState};
 
+use crate::life::Entitled;
 use crate::trouble::Trouble;
 
 /// How often opening is tried while faults fire, and while the last tasks of a dropped database end.
@@ -33,7 +34,7 @@ pub(crate) fn config(world: &World) -> Config {
 }
 
 /// Opens the database; `None` when only a restart of the machine helps (a file system that has shut itself down).
-pub(crate) async fn open(env: &Env, config: &Config) -> Result<Option<Database>, Trouble> {
+pub(crate) async fn open(env: &Env, config: &Config, entitled: Entitled) -> Result<Option<Database>, Trouble> {
     let (mut attempts, mut locked) = (0, 0);
     loop {
         let error = match Database::open_in(env.clone(), config.clone()).await {
@@ -42,6 +43,9 @@ pub(crate) async fn open(env: &Env, config: &Config) -> Result<Option<Database>,
         };
         match error.code() {
             SqlState::LOCK_FILE_EXISTS if locked < UNLOCK_ATTEMPTS => locked += 1,
+            SqlState::IO_ERROR if !entitled.to_stop => {
+                return Err(entitled.allow(Trouble::of(error, "opening the database")));
+            }
             SqlState::IO_ERROR | SqlState::DISK_FULL if attempts < OPEN_ATTEMPTS => attempts += 1,
             SqlState::IO_ERROR | SqlState::DISK_FULL => return Ok(None),
             _ => return Err(Trouble::of(error, "opening the database")),
@@ -52,5 +56,5 @@ pub(crate) async fn open(env: &Env, config: &Config) -> Result<Option<Database>,
 
 /// A disk without faults has to open.
 pub(crate) async fn open_healed(env: &Env, config: &Config) -> Result<Database, Violation> {
-    open(env, config).await?.ok_or_else(|| Violation::new("a healed disk does not open"))
+    open(env, config, Entitled { to_stop: false }).await?.ok_or_else(|| Violation::new("a healed disk does not open"))
 }

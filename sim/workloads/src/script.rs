@@ -187,7 +187,7 @@ async fn rows(database: &Database, access: &TableAccess) -> Result<Vec<Entry>, V
 }
 
 /// The committed state as text: definitions, and rows in the order of their keys.
-async fn state(database: &Database) -> Result<String, Violation> {
+pub(crate) async fn state(database: &Database) -> Result<String, Violation> {
     let catalog = database.catalog();
     let mut text = String::new();
     let mut names: Vec<String> = catalog.tables().map(|table| table.name.clone()).collect();

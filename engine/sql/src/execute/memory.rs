@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use helios_env::Probe;
 use helios_env::sync::{AtomicUsize, Ordering};
 use helios_types::{PgError, Result, SqlState};
 
@@ -16,22 +17,28 @@ use helios_types::{PgError, Result, SqlState};
 const STEP_BYTES: usize = 64 * 1024;
 
 /// A limit on memory, possibly inside a larger one.
-#[derive(Debug)]
 pub struct MemoryBudget {
     limit_bytes: usize,
     used_bytes: AtomicUsize,
     parent: Option<Arc<MemoryBudget>>,
+    /// The simulator's, which refuses memory that there is.
+    probe: Option<Arc<dyn Probe>>,
 }
 
 impl MemoryBudget {
     /// A budget of its own.
     pub fn new(limit_bytes: usize) -> Arc<MemoryBudget> {
-        Arc::new(MemoryBudget { limit_bytes, used_bytes: AtomicUsize::new(0), parent: None })
+        MemoryBudget::probed(limit_bytes, None)
+    }
+
+    /// A budget of its own, which the simulator may declare exhausted at any time.
+    pub fn probed(limit_bytes: usize, probe: Option<Arc<dyn Probe>>) -> Arc<MemoryBudget> {
+        Arc::new(MemoryBudget { limit_bytes, used_bytes: AtomicUsize::new(0), parent: None, probe })
     }
 
     /// A budget inside this one.
     pub fn child(self: &Arc<MemoryBudget>, limit_bytes: usize) -> Arc<MemoryBudget> {
-        Arc::new(MemoryBudget { limit_bytes, used_bytes: AtomicUsize::new(0), parent: Some(self.clone()) })
+        Arc::new(MemoryBudget { limit_bytes, used_bytes: AtomicUsize::new(0), parent: Some(self.clone()), probe: None })
     }
 
     /// Bytes reserved now.
@@ -54,12 +61,27 @@ impl MemoryBudget {
         true
     }
 
+    /// Whether a simulation has memory refused now that there would be.
+    fn is_refused(&self) -> bool {
+        match (&self.probe, &self.parent) {
+            (Some(probe), _) => probe.refuse_memory(),
+            (None, Some(parent)) => parent.is_refused(),
+            (None, None) => false,
+        }
+    }
+
     fn release(&self, bytes: usize) {
         let before = self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
         debug_assert!(before >= bytes, "released more than was reserved");
         if let Some(parent) = &self.parent {
             parent.release(bytes);
         }
+    }
+}
+
+impl std::fmt::Debug for MemoryBudget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MemoryBudget({} of {} bytes)", self.used_bytes(), self.limit_bytes)
     }
 }
 
@@ -87,6 +109,9 @@ impl Reservation {
                 self.reserved_bytes = bytes;
             }
             return true;
+        }
+        if self.budget.is_refused() {
+            return false;
         }
         let exact = bytes - self.reserved_bytes;
         for more in [exact.max(STEP_BYTES), exact] {

@@ -13,9 +13,11 @@ use crate::directory::DirectoryLock;
 use crate::io::{is_out_of_space, write_range};
 use crate::{Error, Options};
 
-/// How often voiding a failed batch is attempted while there is no space, and the first pause between attempts.
-const VOID_ATTEMPTS: u32 = 8;
+/// How often voiding a failed batch is attempted while there is no space, and the shortest and longest pause between attempts:
+/// for a minute in all. The batch's commits wait, since nobody can tell them yet that they did not happen.
+const VOID_ATTEMPTS: u32 = 68;
 const VOID_PAUSE: Duration = Duration::from_millis(5);
+const VOID_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Why an append failed.
 #[derive(Debug)]
@@ -206,7 +208,7 @@ impl LogWriter {
             match written.result {
                 Err(error) if is_out_of_space(&error) && attempt < VOID_ATTEMPTS => {
                     self.env.sleep(pause).await;
-                    pause *= 2;
+                    pause = (pause * 2).min(VOID_PAUSE_MAX);
                 }
                 // The sync covered everything before, too; that is recorded with the next one that is asked for.
                 result => return result.map_err(|error| error.at(&self.path())),

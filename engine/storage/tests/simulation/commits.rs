@@ -18,7 +18,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use helios_env::sync::Mutex;
 use helios_env::{Env, Rng};
-use helios_sim::{Choices, Class, FaultKind, Handle, Stats, Stop, Violation, Workload, World, cancellable};
+use helios_sim::{Class, FaultKind, Handle, Stats, Stop, Violation, Workload, World};
 use helios_storage::{
     CommitTs, Direction, Durability, Entry, Error, KeyRange, Options, SequenceReservation, Space, Storage, Value,
     Write, WriteBatch,
@@ -217,10 +217,8 @@ struct Client {
     storage: Storage,
     oracle: Shared,
     rng: Arc<dyn Rng>,
-    choices: Choices,
+    world: Handle,
     number: u64,
-    /// Parts per million at which a wait for a commit is cancelled.
-    cancel_ppm: u32,
     verdict: Arc<Mutex<Result<(), Violation>>>,
 }
 
@@ -260,7 +258,7 @@ impl Client {
         let durability = if self.below(4) == 0 { Durability::Async } else { Durability::Sync };
         let (id, batch) = self.attempt();
         let commit = self.storage.enqueue_commit(batch, durability);
-        let outcome = cancellable(self.choices.clone(), "cancel commit", self.cancel_ppm, commit).await;
+        let outcome = self.world.cancellable("cancel commit", commit).await;
         let settle = |outcome| self.oracle.lock().attempts[id as usize].outcome = outcome;
         match outcome {
             // Whether it happens, the log decides; we may learn it from a recovery.
@@ -365,14 +363,7 @@ impl Commits {
     }
 
     /// One opening of the storage: judge what it shows, work, and perhaps close. `false`: see [`Commits::open`].
-    async fn session(
-        env: Env,
-        options: Options,
-        oracle: Shared,
-        world: Handle,
-        round: u64,
-        cancel_ppm: u32,
-    ) -> Result<bool, Trouble> {
+    async fn session(env: Env, options: Options, oracle: Shared, world: Handle, round: u64) -> Result<bool, Trouble> {
         let Some(storage) = Commits::open(&env, &options).await? else { return Ok(false) };
         let happened = match look(&storage, &oracle, true).await {
             Err(trouble) if trouble.is_damage() && oracle.lock().disk_rots => return Ok(true),
@@ -388,9 +379,8 @@ impl Commits {
                 storage: storage.clone(),
                 oracle: oracle.clone(),
                 rng: env.rng.fork(&format!("session {round} client {number}")),
-                choices: world.choices(),
+                world: world.clone(),
                 number,
-                cancel_ppm,
                 verdict: verdict.clone(),
             };
             tasks.push(env.spawn("client", async move { client.run(80).await }));
@@ -513,11 +503,9 @@ impl Workload for Commits {
         let stuck_ppm = world.faults().ppm(FaultKind::StuckIo).min(1_000);
         world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
         let options = Commits::options(world);
-        let cancel_ppm = world.knob("cancel", &[0, 20_000, 200_000]);
         let rounds = world.knob("rounds", &[3, 5, 8]);
         for round in 0..rounds {
-            let session =
-                Commits::session(world.env(), options.clone(), oracle.clone(), world.handle(), round, cancel_ppm);
+            let session = Commits::session(world.env(), options.clone(), oracle.clone(), world.handle(), round);
             let goes_on = match world.run(session) {
                 Ok(Err(Trouble::Storage(_))) if self.disk_rots => break,
                 Ok(verdict) => verdict?,

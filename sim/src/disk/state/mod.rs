@@ -153,6 +153,23 @@ impl DiskState {
         }
     }
 
+    /// Whether a change is pending that can be made in part.
+    pub(crate) fn is_exposed(&self) -> bool {
+        let unit = self.profile.atomic_bytes;
+        let in_parts = |offset: u64, len: usize| offset / unit != (offset + len as u64).saturating_sub(1) / unit;
+        let is_half_done = |change: &Change| match &change.what {
+            What::Write { offset, data, .. } => in_parts(*offset, data.len()),
+            What::Rename { .. } => self.profile.half_renames,
+            _ => false,
+        };
+        let pending = self.nodes.iter().flatten().flat_map(|node| match node {
+            Node::File(file) => file.pending.as_slice(),
+            Node::Dir(_) => &[],
+        });
+        self.in_flight.iter().any(|write| in_parts(write.offset, write.data.len()))
+            || pending.chain(&self.entry_changes).any(is_half_done)
+    }
+
     /// What reads show, as if all of it were durable.
     pub(crate) fn cached_image(&self) -> DiskImage {
         let show = |node: &Node| match node {

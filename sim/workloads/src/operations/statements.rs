@@ -82,7 +82,8 @@ fn draw_image(client: &Client, writer: i64) -> Image {
         grp: client.below(GROUPS) as i64,
         code: client.one_in(2).then(|| client.below(CODES) as i64),
         value: client.below(1_000) as i64,
-        note: "n".repeat(client.below(90) as usize),
+        // Now and then longer than any sector: a commit that a power cut can tear.
+        note: "n".repeat(client.below(if client.one_in(6) { 5_000 } else { 90 }) as usize),
         writer,
     }
 }
@@ -119,14 +120,14 @@ impl Write {
         let rows = |client: &Client| -> Vec<(i64, Image)> {
             (0..1 + client.below(3)).map(|_| (draw_id(client), draw_image(client, stamp))).collect()
         };
-        let kind = match client.below(16) {
+        let kind = match client.below(18) {
             0..=3 => Kind::Insert(rows(client)),
             4..=5 => Kind::InsertNew(rows(client)),
             6..=7 => Kind::Upsert(draw_id(client), draw_image(client, stamp)),
             8..=10 => Kind::Add(Which::draw(client), 1 + client.below(9) as i64),
             11 => Kind::Regroup(Which::draw(client), client.below(GROUPS) as i64),
             12 => Kind::Recode(Which::Id(draw_id(client)), client.below(CODES) as i64),
-            13 => Kind::Move(draw_id(client), draw_id(client)),
+            13..=15 => Kind::Move(draw_id(client), draw_id(client)),
             _ => Kind::Delete(Which::draw(client)),
         };
         Write { stamp, kind }

@@ -114,7 +114,7 @@ impl Writer {
     ) -> Result<Existing> {
         let (transaction, statement) = (&self.tables.transaction, &self.tables.statement);
         let lock = transaction
-            .lock_row(statement, self.access.space, &key, &seen, RowLockMode::Update, self.tables.wait())
+            .lock_version(statement, self.access.space, &key, &seen, RowLockMode::Update, self.tables.wait())
             .await?;
         let (key, version) = match lock {
             RowLock::Current(version) => (key, version),

@@ -1,0 +1,177 @@
+//! A report as data, and its three faces: JSON for programs, Markdown for the repository, HTML for a browser.
+//!
+//! ```text
+//!   Document ── Section ─┬─ paragraphs
+//!      │                 ├─ command      what to type to see the figures again
+//!      │                 ├─ picture      a file beside the report
+//!      └ machine         └─ Table ── columns, rows of text
+//! ```
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+/// The whole report.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Document {
+    pub(crate) title: String,
+    pub(crate) introduction: String,
+    pub(crate) machine: Vec<(String, String)>,
+    pub(crate) sections: Vec<Section>,
+}
+
+/// One subject.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Section {
+    pub(crate) title: String,
+    pub(crate) paragraphs: Vec<String>,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) picture: Option<Picture>,
+    pub(crate) command: String,
+    /// Whether it shows what must not be: a violation, a fault that never fired, a mutation that survived.
+    pub(crate) is_bad: bool,
+}
+
+/// An image beside the report.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Picture {
+    pub(crate) file: String,
+    pub(crate) caption: String,
+}
+
+/// Rows under named columns.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Table {
+    pub(crate) columns: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+impl Section {
+    pub(crate) fn new(title: &str, command: &str) -> Section {
+        Section { title: title.to_owned(), command: command.to_owned(), ..Section::default() }
+    }
+
+    #[must_use]
+    pub(crate) fn says(mut self, paragraph: impl Into<String>) -> Section {
+        self.paragraphs.push(paragraph.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn shows(mut self, table: Table) -> Section {
+        self.tables.push(table);
+        self
+    }
+}
+
+impl Table {
+    pub(crate) fn new<const N: usize>(columns: [&str; N]) -> Table {
+        Table { columns: columns.map(str::to_owned).to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row, with a cell for every column.
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        assert_eq!(N, self.columns.len(), "a cell for every column");
+        self.rows.push(cells.to_vec());
+    }
+}
+
+impl Document {
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("text and lists of text") + "\n"
+    }
+
+    pub(crate) fn to_markdown(&self) -> String {
+        let mut out = format!("# {}\n\n{}\n\n", self.title, self.introduction);
+        let machine: Vec<String> = self.machine.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        writeln!(out, "{}\n", machine.join("; ")).expect("into a string");
+        for section in &self.sections {
+            writeln!(out, "## {}\n", section.title).expect("into a string");
+            for paragraph in &section.paragraphs {
+                writeln!(out, "{paragraph}\n").expect("into a string");
+            }
+            if let Some(Picture { file, caption }) = &section.picture {
+                writeln!(out, "![{caption}]({file})\n").expect("into a string");
+            }
+            for table in &section.tables {
+                let line = |cells: &[String]| {
+                    let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+                    format!("| {} |\n", cells.join(" | "))
+                };
+                out += &line(&table.columns);
+                out += &format!("|{}\n", "---|".repeat(table.columns.len()));
+                table.rows.iter().for_each(|row| out += &line(row));
+                out.push('\n');
+            }
+            writeln!(out, "Again: `{}`\n", section.command).expect("into a string");
+        }
+        out.truncate(out.trim_end().len());
+        out + "\n"
+    }
+
+    pub(crate) fn to_html(&self) -> String {
+        let mut body = format!("<h1>{}</h1>\n<p>{}</p>\n", text(&self.title), text(&self.introduction));
+        let machine: Vec<String> =
+            self.machine.iter().map(|(name, value)| format!("{}: {}", text(name), text(value))).collect();
+        writeln!(body, "<p class=machine>{}</p>", machine.join("; ")).expect("into a string");
+        for section in &self.sections {
+            writeln!(body, "<h2>{}</h2>", text(&section.title)).expect("into a string");
+            for paragraph in &section.paragraphs {
+                writeln!(body, "<p>{}</p>", text(paragraph)).expect("into a string");
+            }
+            if let Some(Picture { file, caption }) = &section.picture {
+                let (file, caption) = (text(file), text(caption));
+                writeln!(body, "<img src=\"{file}\" alt=\"{caption}\">").expect("into a string");
+            }
+            section.tables.iter().for_each(|table| body += &html_table(table));
+            writeln!(body, "<p>Again: <code>{}</code></p>", text(&section.command)).expect("into a string");
+        }
+        include_str!("page.html").replace("{title}", &text(&self.title)).replace("{body}", &body)
+    }
+}
+
+fn html_table(table: &Table) -> String {
+    let cells = |tag: &str, cells: &[String]| -> String {
+        cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", text(cell))).collect()
+    };
+    let head = cells("th", &table.columns);
+    let rows: Vec<String> = table.rows.iter().map(|row| format!("<tr>{}</tr>", cells("td", row))).collect();
+    format!("<table>\n<tr>{head}</tr>\n{}\n</table>\n", rows.join("\n"))
+}
+
+/// Text as HTML; what stands between backquotes is code.
+fn text(text: &str) -> String {
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let mut out = String::new();
+    for (index, part) in escaped.split('`').enumerate() {
+        match index % 2 {
+            0 => out += part,
+            _ => out += &format!("<code>{part}</code>"),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document() -> Document {
+        let mut table = Table::new(["engine", "violations"]);
+        table.row(["a|b <c>".to_owned(), "0".to_owned()]);
+        let section = Section::new("Faults", "just x").says("See `y`.").shows(table);
+        Document { title: "T".into(), introduction: "I".into(), machine: Vec::new(), sections: vec![section] }
+    }
+
+    #[test]
+    fn markdown_keeps_cells_apart() {
+        assert!(document().to_markdown().contains("| engine | violations |\n|---|---|\n| a\\|b <c> | 0 |\n"));
+    }
+
+    #[test]
+    fn html_is_escaped() {
+        let html = document().to_html();
+        assert!(html.contains("<td>a|b &lt;c&gt;</td><td>0</td>"), "{html}");
+        assert!(html.contains("See <code>y</code>."), "{html}");
+    }
+}

@@ -1,0 +1,95 @@
+//! `crash-report`: what HeliosDB and other engines survive, found out anew and written down.
+//!
+//! Everything in `reports/crash-safety.{md,html,json}` comes from this program: it lives the worlds, counts, and writes one
+//! [`document::Document`] in three forms. What takes hours (the broken engines of `just mutants`, the hour of `just swarm`)
+//! is read from what those commands left in `reports/`.
+
+mod document;
+mod sections;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use clap::Parser;
+use document::{Document, Section};
+
+/// Write reports/crash-safety.{md,html,json}.
+#[derive(Parser)]
+#[command(name = "crash-report")]
+struct Arguments {
+    /// Worlds for each kind of fault.
+    #[arg(long, default_value_t = 60, value_name = "N")]
+    seeds: u64,
+    /// Threads; the number of processors when it is not said.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Where the report goes, and where the results of other commands are.
+    #[arg(long, default_value = "reports", value_name = "DIR")]
+    out: PathBuf,
+}
+
+/// What all sections need to know.
+struct Effort {
+    seeds: u64,
+    jobs: usize,
+    /// Where other commands have left results.
+    results: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let jobs = arguments.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let effort = Effort { seeds: arguments.seeds, jobs, results: arguments.out.clone() };
+    let document = Document {
+        title: "Crash safety".to_owned(),
+        introduction: "Storage engines in a simulated world: power cuts at every point, torn and lost and reordered writes, \
+            failing and lying disks, networks that lose and repeat. A violation is a promise that an engine's documentation \
+            makes and that some world saw broken."
+            .to_owned(),
+        machine: machine(),
+        sections: sections::all(&effort),
+    };
+    let violations = document.sections.iter().filter(|section| section.is_bad).map(|section| section.title.as_str());
+    let violations: Vec<&str> = violations.collect();
+    match write(&arguments.out, &document) {
+        Ok(()) if violations.is_empty() => ExitCode::SUCCESS,
+        Ok(()) => {
+            eprintln!("crash-report: not as it should be: {}", violations.join(", "));
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("crash-report: could not write to \"{}\": {error}", arguments.out.display());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn write(directory: &Path, document: &Document) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    let forms = [("md", document.to_markdown()), ("html", document.to_html()), ("json", document.to_json())];
+    for (extension, content) in forms {
+        let file = directory.join(format!("crash-safety.{extension}"));
+        std::fs::write(&file, content)?;
+        eprintln!("written: {}", file.display());
+    }
+    Ok(())
+}
+
+/// What the figures were taken on.
+fn machine() -> Vec<(String, String)> {
+    let first = |path: &str, key: &str| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let line = text.lines().find(|line| line.starts_with(key))?;
+        Some(line.split_once(':').map_or(line, |(_, value)| value).trim().to_owned())
+    };
+    let commit = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output().ok();
+    let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let facts = [
+        ("commit", commit),
+        ("processor", first("/proc/cpuinfo", "model name")),
+        ("cores", Some(cores.to_string())),
+        ("kernel", first("/proc/sys/kernel/osrelease", "")),
+    ];
+    facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
