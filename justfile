@@ -76,3 +76,7 @@ bench-micro:
 # Fuzz every target for some seconds (10); fuzz/run SECONDS TARGETS... for some of them.
 fuzz SECONDS="10":
     @fuzz/run {{SECONDS}}
+
+# What HeliosDB, redb 4.1 and 4.2 and SQLite survive of the same faults (--seeds N, --engine NAME, --json FILE).
+engines *OPTIONS:
+    cargo run -p helios-sim-engines -- {{OPTIONS}}
