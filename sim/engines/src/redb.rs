@@ -1,8 +1,12 @@
 //! redb, through its `StorageBackend`.
 //!
 //! The backend is a file of the simulated disk. It does what redb's own `FileBackend` does with a real one: reads and
-//! writes in full however short the single steps are, `set_len` as a truncation, `sync_data` as an fdatasync. The
-//! directory's entry is made durable before redb sees the file, because redb cannot do it: a backend has no directory.
+//! writes in full however short the single steps are, `set_len` as a truncation, `sync_data` as an fdatasync.
+//!
+//! A new database is made under another name, renamed, and the directory synced: a backend has no directory, and so redb
+//! cannot do it. It could be made in its place if a crash in the middle of `create` did not leave a file that neither
+//! `create` nor `open` takes ("magic number mismatch", 4.1 and 4.2). No transaction is lost in it, since none was
+//! possible, and nothing is promised of it; so it is kept out of the comparison.
 //!
 //! What redb promises is in its design document ("Assumptions about underlying media") and in the documentation of
 //! `Durability` and `StorageError`. It makes no use of threads, clocks or random numbers, so it runs here as it is.
@@ -39,6 +43,9 @@ pub struct Redb;
 /// The database's file.
 const PATH: &str = "database.redb";
 
+/// The same while it is made.
+const UNFINISHED_PATH: &str = "database.redb.new";
+
 /// One file, as a backend sees it.
 #[derive(Clone)]
 struct Medium {
@@ -57,24 +64,43 @@ fn io_error(error: helios_env::IoError) -> io::Error {
 }
 
 impl Medium {
-    /// The database's file, its entry durable.
-    fn open(world: &Arc<Blocking>) -> Result<Medium> {
+    /// The file at `path`, its entry durable; `None` if there is none.
+    fn existing(world: &Arc<Blocking>, path: &'static str) -> Result<Option<Medium>> {
         let disk = world.env().disk.clone();
         let file = world.wait(async move {
-            let existing = OpenOptions { write: true, ..OpenOptions::default() };
-            match disk.open(PATH, existing).await {
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    let file = disk.open(PATH, OpenOptions::create_new()).await?;
-                    disk.sync_dir("").await?;
-                    Ok(file)
-                }
-                // It may have been created just before a crash, and its entry be in the cache alone.
-                Ok(file) => disk.sync_dir("").await.map(|()| file),
+            match disk.open(path, OpenOptions { write: true, ..OpenOptions::default() }).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                // It may have been renamed just before a crash, and its entry be in the cache alone.
+                Ok(file) => disk.sync_dir("").await.map(|()| Some(file)),
                 Err(error) => Err(error),
             }
         });
         let file = file.map_err(EngineError::refused)?.map_err(EngineError::refused)?;
+        Ok(file.map(|file| Medium { world: world.clone(), file }))
+    }
+
+    /// A new file that is not the database yet.
+    fn unfinished(world: &Arc<Blocking>) -> Result<Medium> {
+        let disk = world.env().disk.clone();
+        let file = world.wait(async move {
+            match disk.remove(UNFINISHED_PATH).await {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => disk.open(UNFINISHED_PATH, OpenOptions::create_new()).await,
+            }
+        });
+        let file = file.map_err(EngineError::refused)?.map_err(EngineError::refused)?;
         Ok(Medium { world: world.clone(), file })
+    }
+
+    /// It becomes the database.
+    fn finish(self) -> Result<()> {
+        let disk = self.world.env().disk.clone();
+        let renamed = self.world.wait(async {
+            self.file.sync(SyncMode::All).await?;
+            disk.rename(UNFINISHED_PATH, PATH).await?;
+            disk.sync_dir("").await
+        });
+        renamed.map_err(EngineError::refused)?.map_err(EngineError::refused)
     }
 
     fn len(&self) -> io::Result<u64> {
@@ -111,7 +137,7 @@ fn promise(kind: FaultKind) -> Promise {
         }
         F::ProcessKill => Promise::Made("README: crash-safe by default"),
         F::LostEntry | F::HalfRename => {
-            Promise::Made("the backend's: redb has one file, whose entry was synced for it")
+            Promise::Made("the backend's: redb has one file, whose entry is made durable for it")
         }
         F::ShortRead | F::ShortWrite => Promise::Made("the backend's: it reads and writes in full"),
         F::ReadError | F::WriteError | F::NoSpace => {
@@ -180,9 +206,17 @@ impl Engine for Redb {
     }
 
     fn open(&self, world: &Arc<Blocking>) -> Result<Box<dyn Store>> {
-        let medium = Medium::open(world)?;
-        let database = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(medium);
-        Ok(Box::new(Open(database.map_err(EngineError::refused)?)))
+        let create = |medium| Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(medium);
+        let medium = match Medium::existing(world, PATH)? {
+            Some(medium) => medium,
+            None => {
+                let unfinished = Medium::unfinished(world)?;
+                drop(create(unfinished.clone()).map_err(EngineError::refused)?);
+                unfinished.finish()?;
+                Medium::existing(world, PATH)?.ok_or_else(|| EngineError::refused("the new database has gone"))?
+            }
+        };
+        Ok(Box::new(Open(create(medium).map_err(EngineError::refused)?)))
     }
 }
 
