@@ -20,6 +20,9 @@ struct Arguments {
     /// Only engines whose name and version contain this.
     #[arg(long, default_value = "")]
     engine: String,
+    /// Only this fault, as the table calls it.
+    #[arg(long, default_value = "")]
+    fault: String,
     /// Also write the table as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -54,7 +57,7 @@ pub fn main() -> ExitCode {
 }
 
 fn table(arguments: &Arguments) -> std::io::Result<()> {
-    let effort = Effort::usual(arguments.seeds);
+    let effort = Effort { fault: arguments.fault.clone(), ..Effort::usual(arguments.seeds) };
     let mut reports: Vec<EngineReport> = match &arguments.with {
         Some(path) => serde_json::from_slice(&std::fs::read(path)?)?,
         None => Vec::new(),

@@ -78,6 +78,10 @@ impl<'a> Life<'a> {
     fn switch_faults_on(&self, world: &World) {
         let mut faults = match &self.trouble {
             Trouble::Some(_) => world.faults(),
+            // A write is kept out of order when one before it was lost.
+            Trouble::Alone(FaultKind::ReorderedWrite) => {
+                Faults::none().with(FaultKind::ReorderedWrite, 1).with(FaultKind::LostWrite, 1)
+            }
             Trouble::Alone(kind) if SHOWN_BY_CRASHES.contains(kind) => Faults::none().with(*kind, 1),
             Trouble::Alone(_) => Faults::crashes_only(),
         };

@@ -20,22 +20,34 @@ pub struct Effort {
     pub seeds: u64,
     /// No further world after this much real time, for each row.
     pub row_time_max: Duration,
-    /// The exhaustive part.
-    pub explore: Explore,
+    /// Every crash point of the script.
+    pub crash_points: Explore,
+    /// Recoveries that are themselves cut off.
+    pub recoveries: Explore,
+    /// Only the rows of this fault; of all when it is empty.
+    pub fault: String,
 }
 
 impl Effort {
-    /// `seeds` worlds a row, and an exploration to depth 2 that takes a minute at most.
+    /// `seeds` worlds a row, and two explorations that take a minute each at most.
     pub fn usual(seeds: u64) -> Effort {
-        let explore = Explore {
-            images_max: 64,
-            depth: 2,
-            recovery_points_max: 4,
-            recovery_images_max: 8,
-            time_max: Some(Duration::from_secs(60)),
+        let minute = Some(Duration::from_secs(60));
+        let crash_points = Explore { images_max: 256, depth: 0, time_max: minute, ..Explore::default() };
+        let recoveries = Explore {
+            images_max: 12,
+            points_max: 80,
+            depth: 3,
+            recovery_points_max: 3,
+            recovery_images_max: 4,
+            kills: false,
+            time_max: minute,
             ..Explore::default()
         };
-        Effort { seeds, row_time_max: Duration::from_secs(60), explore }
+        Effort { seeds, row_time_max: Duration::from_secs(60), crash_points, recoveries, fault: String::new() }
+    }
+
+    fn wants(&self, fault: &str) -> bool {
+        self.fault.is_empty() || self.fault == fault
     }
 }
 
@@ -49,16 +61,16 @@ pub struct EngineReport {
     /// The durability setting.
     pub durability: String,
     /// Every crash point of the script.
-    pub exhaustive: Exhaustive,
-    /// Each fault alone, in the order of [`FaultKind::ALL`].
+    pub crash_points: Exhaustive,
+    /// Recoveries from a sample of these that were themselves cut off, to depth 3.
+    pub recoveries: Exhaustive,
+    /// Each fault alone, in the order of [`FaultKind::ALL`]; then all together that the engine promises to survive.
     pub faults: Vec<FaultRow>,
-    /// All faults together that the engine promises to survive.
-    pub together: FaultRow,
     /// What to type to see it again.
     pub command: String,
 }
 
-/// Every crash point of the script.
+/// Crash points, and everything that the disk could then hold.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Exhaustive {
     /// Events of the script that change the disk.
@@ -135,12 +147,12 @@ pub enum Verdict {
 impl EngineReport {
     /// Every broken promise.
     pub fn violations(&self) -> Vec<String> {
-        let rows = self.faults.iter().chain([&self.together]);
-        let broken = rows.filter_map(|row| match &row.verdict {
+        let broken = self.faults.iter().filter_map(|row| match &row.verdict {
             Verdict::Violated { sentence, replay, .. } => Some(format!("{}: {sentence} ({replay})", row.fault)),
             _ => None,
         });
-        self.exhaustive.violations.iter().cloned().chain(broken).collect()
+        let explored = self.crash_points.violations.iter().chain(&self.recoveries.violations);
+        explored.cloned().chain(broken).collect()
     }
 }
 
@@ -165,6 +177,11 @@ pub(crate) fn survivable(engine: &dyn Engine) -> Vec<FaultKind> {
         |kind: &FaultKind| kind.class() != Class::Detectable && matches!(engine.promise(*kind), Promise::Made(_));
     FaultKind::ALL.iter().copied().filter(survives).collect()
 }
+
+/// Names of lines of the table.
+const CRASH_POINTS: &str = "every crash point";
+const RECOVERIES: &str = "crashes in recovery";
+const TOGETHER: &str = "all promised together";
 
 /// The report's name of a class.
 fn class_name(class: Class) -> &'static str {
@@ -192,7 +209,7 @@ pub fn live_through(engine: &dyn Engine, trouble: Trouble, effort: &Effort) -> F
     let report = swarm(&config, &life);
     let (fault, class, fired) = match &trouble {
         Trouble::Alone(kind) => (kind.name(), class_name(kind.class()), report.faults.of(*kind)),
-        Trouble::Some(_) => ("all promised together", "", report.faults.total()),
+        Trouble::Some(_) => (TOGETHER, "", report.faults.total()),
     };
     FaultRow {
         fault: fault.to_owned(),
@@ -226,22 +243,27 @@ fn verdict(promise: Promise, fired: u64, report: &SwarmReport) -> Verdict {
 /// Looks at everything that `effort` allows; `progress` is told what is done.
 pub fn examine(engine: &dyn Engine, effort: &Effort, progress: &mut dyn FnMut(&str)) -> EngineReport {
     let name = format!("{} {}", engine.name(), engine.version());
-    let explored = crash_everywhere(engine, &effort.explore);
-    progress(&format!("{name}: {explored}; {:.0} images/s", explored.images_per_second()));
+    let mut explore = |what, config| {
+        let explored = crash_everywhere(engine, config);
+        progress(&format!("{name}: {what}: {explored}; {:.0} images/s", explored.images_per_second()));
+        Exhaustive::of(&explored)
+    };
+    let crash_points = explore(CRASH_POINTS, &effort.crash_points);
+    let recoveries = explore(RECOVERIES, &effort.recoveries);
+    let alone = FaultKind::ALL.iter().filter(|kind| effort.wants(kind.name())).map(|kind| Trouble::Alone(*kind));
+    let together = effort.wants(TOGETHER).then(|| Trouble::Some(survivable(engine)));
     let mut row = |trouble| {
         let row = live_through(engine, trouble, effort);
         progress(&format!("{name}: {}: {} seeds, fired {}: {}", row.fault, row.seeds, row.fired, cell(&row.verdict)));
         row
     };
-    let faults = FaultKind::ALL.iter().map(|kind| row(Trouble::Alone(*kind))).collect();
-    let together = row(Trouble::Some(survivable(engine)));
     EngineReport {
         engine: engine.name().to_owned(),
         version: engine.version(),
         durability: engine.durability().to_owned(),
-        exhaustive: Exhaustive::of(&explored),
-        faults,
-        together,
+        crash_points,
+        recoveries,
+        faults: alone.chain(together).map(&mut row).collect(),
         command: format!("just engines --engine \"{name}\" --seeds {}", effort.seeds),
     }
 }
@@ -269,11 +291,15 @@ pub fn markdown(reports: &[EngineReport]) -> String {
         cells.for_each(|cell| write!(text, " {cell} |").expect("writing to a string"));
     };
     line("durability", "", &mut reports.iter().map(|report| report.durability.clone()));
-    line("every crash point", "recoverable", &mut reports.iter().map(|report| exhaustive_cell(&report.exhaustive)));
-    for (index, kind) in FaultKind::ALL.iter().enumerate() {
-        line(kind.name(), class_name(kind.class()), &mut reports.iter().map(|report| row_cell(&report.faults[index])));
+    line(CRASH_POINTS, "recoverable", &mut reports.iter().map(|report| exhaustive_cell(&report.crash_points)));
+    line(RECOVERIES, "recoverable", &mut reports.iter().map(|report| exhaustive_cell(&report.recoveries)));
+    let faults = FaultKind::ALL.iter().map(|kind| (kind.name(), class_name(kind.class()))).chain([(TOGETHER, "")]);
+    for (fault, class) in faults {
+        let row = |report: &EngineReport| {
+            report.faults.iter().find(|row| row.fault == fault).map_or_else(String::new, row_cell)
+        };
+        line(fault, class, &mut reports.iter().map(row));
     }
-    line("all promised together", "", &mut reports.iter().map(|report| row_cell(&report.together)));
     text.push('\n');
     for report in reports {
         write!(text, "\n{} {}, again: `{}`\n", report.engine, report.version, report.command)

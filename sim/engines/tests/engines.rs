@@ -1,10 +1,13 @@
 //! A bounded share of the table: what `just engines` does at length.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use helios_sim::{Explore, FaultKind};
+use helios_sim::Blocking;
+use helios_sim::{DeviceProfile, Explore, FaultKind};
 use helios_sim_engines::{
-    Effort, Engine, HeliosStorage, Redb, Sqlite, Trouble, Verdict, crash_everywhere, live_through,
+    Effort, Engine, HeliosStorage, Lasting, Promise, Redb, Sqlite, Store, Trouble, Verdict, crash_everywhere,
+    live_through,
 };
 
 /// Few images, and deep enough for a recovery that is cut off.
@@ -31,9 +34,16 @@ fn heliosdb_survives_every_crash_point() {
     survives_a_glance(&HeliosStorage);
 }
 
+/// Where redb 4.1 is found out: see redb-4.1/.
 #[test]
-fn redb_4_2_survives_every_crash_point() {
+fn redb_survives_every_crash_point_on_every_disk() {
     survives_a_glance(&Redb);
+    for profile in DeviceProfile::HONEST {
+        let config = Explore { depth: 0, images_max: 16, kills: false, profile, ..Explore::default() };
+        let explored = crash_everywhere(&Redb, &config);
+        println!("{}: {explored}", config.profile.name);
+        explored.assert_clean();
+    }
 }
 
 #[test]
@@ -52,4 +62,58 @@ fn power_cuts_at_random_are_survived() {
         assert!(matches!(row.verdict, Verdict::Survived { .. }), "{row:?}");
         assert!(row.commits > 0 && row.crashes > 0, "{row:?}");
     }
+}
+
+/// No engine survives a disk whose syncs do nothing: an oracle that does not notice is none.
+#[test]
+fn a_disk_that_lies_is_noticed_under_every_engine() {
+    let lying = Explore { depth: 0, images_max: 8, profile: DeviceProfile::ignores_sync(), ..Explore::default() };
+    for engine in [&HeliosStorage as &dyn Engine, &Redb, &Sqlite::DeleteFull, &Sqlite::DeleteExtra, &Sqlite::WalFull] {
+        let explored = crash_everywhere(engine, &lying);
+        println!("{}: {explored}", engine.name());
+        assert!(!explored.violations.is_empty(), "{}: {explored}", engine.name());
+    }
+}
+
+/// SQLite with `synchronous=FULL`, held to more than it promises.
+struct FullAsIfDurable;
+
+impl Engine for FullAsIfDurable {
+    fn name(&self) -> &'static str {
+        "SQLite, journal, FULL, as if its commits were durable"
+    }
+
+    fn version(&self) -> String {
+        Sqlite::DeleteFull.version()
+    }
+
+    fn durability(&self) -> &'static str {
+        Sqlite::DeleteFull.durability()
+    }
+
+    fn promise(&self, kind: FaultKind) -> Promise {
+        Sqlite::DeleteFull.promise(kind)
+    }
+
+    fn lasting(&self, _durable: bool) -> Lasting {
+        Lasting::AtOnce
+    }
+
+    fn keeps_what_it_shows(&self) -> bool {
+        false
+    }
+
+    fn open(&self, world: &Arc<Blocking>) -> helios_sim_engines::Result<Box<dyn Store>> {
+        Sqlite::DeleteFull.open(world)
+    }
+}
+
+/// What its documents say that `EXTRA` adds is what is missing without: the last commit may be rolled back, because the
+/// directory from which its journal was removed is not synced.
+#[test]
+fn a_journal_whose_removal_is_not_synced_takes_the_last_commit_back() {
+    let explored = crash_everywhere(&FullAsIfDurable, &Explore { depth: 0, images_max: 8, ..Explore::default() });
+    println!("{explored}");
+    let violation = explored.violations.first().expect("FULL is not durable with a rollback journal");
+    assert!(violation.context.iter().any(|line| line.contains("-journal") && line.contains("Lost")), "{violation}");
 }
