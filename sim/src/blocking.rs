@@ -95,3 +95,56 @@ impl fmt::Debug for Blocking {
         f.debug_struct("Blocking").field("ended", &self.has_ended()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use helios_env::{Buf, File, OpenOptions, SyncMode};
+
+    use super::*;
+    use crate::{CrashKind, Stop, World};
+
+    /// A handle whose destructor does I/O, as many have.
+    struct Handle(Arc<Blocking>, Arc<dyn File>);
+
+    impl Handle {
+        fn open(world: &Arc<Blocking>) -> std::io::Result<Handle> {
+            let options = OpenOptions { write: true, create: true, ..OpenOptions::default() };
+            let file = world.wait(world.env().disk.open("file", options))?.map_err(std::io::Error::other)?;
+            Ok(Handle(world.clone(), file))
+        }
+
+        fn write(&self) -> std::io::Result<usize> {
+            self.0.wait(self.1.write_at(0, Buf::from(&b"written"[..])))?.result.map_err(std::io::Error::other)
+        }
+    }
+
+    impl Drop for Handle {
+        fn drop(&mut self) {
+            drop(self.0.wait(self.1.sync(SyncMode::Data)));
+        }
+    }
+
+    #[test]
+    fn a_crash_in_a_call_that_blocks_is_an_error_and_then_the_end() {
+        let world = World::seeded(1);
+        let blocking = Arc::new(Blocking::new(world.env()));
+        let mut failed = None;
+        let end = world.run_sync(|| {
+            let handle = Handle::open(&blocking).expect("nothing crashes yet");
+            assert_eq!(handle.write().expect("nothing crashes yet"), 7);
+            world.handle().crash(CrashKind::Process);
+            failed = Some(handle.write().map_err(|error| error.to_string()));
+            assert!(blocking.has_ended());
+            drop(handle);
+            blocking.resume();
+            unreachable!("the node has ended");
+        });
+        assert_eq!((end, failed), (Err::<(), _>(Stop::Crashed(CrashKind::Process)), Some(Err(NodeEnded.to_string()))));
+        // The next incarnation goes on where the last one stopped.
+        let blocking = Arc::new(Blocking::new(world.env()));
+        let end = world.run_sync(|| Handle::open(&blocking).and_then(|handle| handle.write()).expect("it lives"));
+        assert_eq!(end, Ok(7));
+    }
+}

@@ -9,6 +9,13 @@ use helios_sim::{Bundle, render, replay};
 
 use crate::{Effort, EngineReport, Life, engines, examine, markdown};
 
+/// How this build is run.
+#[cfg(not(feature = "redb-4-1"))]
+pub(crate) const RUN: &str = "cargo run -p helios-sim-engines";
+/// How this build is run.
+#[cfg(feature = "redb-4-1")]
+pub(crate) const RUN: &str = "cargo run --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1";
+
 /// What each storage engine survives of the same faults, under the same workload.
 #[derive(Parser)]
 struct Arguments {
@@ -23,9 +30,9 @@ struct Arguments {
     /// Only this fault, as the table calls it.
     #[arg(long, default_value = "")]
     fault: String,
-    /// Also write the table as JSON.
+    /// Also write the table as JSON; may be said more than once.
     #[arg(long)]
-    json: Option<PathBuf>,
+    json: Vec<PathBuf>,
     /// Put the columns of another run's JSON file in front.
     #[arg(long)]
     with: Option<PathBuf>,
@@ -68,7 +75,7 @@ fn table(arguments: &Arguments) -> std::io::Result<()> {
         }
     }
     println!("{}", markdown(&reports));
-    if let Some(path) = &arguments.json {
+    for path in &arguments.json {
         std::fs::write(path, serde_json::to_string_pretty(&reports)?)?;
     }
     Ok(())

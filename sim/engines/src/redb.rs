@@ -84,7 +84,7 @@ impl Medium {
         let disk = world.env().disk.clone();
         let file = world.wait(async move {
             match disk.remove(UNFINISHED_PATH).await {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
                 _ => disk.open(UNFINISHED_PATH, OpenOptions::create_new()).await,
             }
         });

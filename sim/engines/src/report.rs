@@ -203,7 +203,7 @@ pub fn live_through(engine: &dyn Engine, trouble: Trouble, effort: &Effort) -> F
         time_max: Some(effort.row_time_max),
         recheck_every: 64,
         shrink_for: if matches!(promise, Promise::Made(_)) { SHRINK_FOR } else { Duration::ZERO },
-        replay_command: "cargo run -p helios-sim-engines -- replay \"{bundle}\"".to_owned(),
+        replay_command: format!("{} -- replay \"{{bundle}}\"", crate::command_line::RUN),
         ..Swarm::new("engines", 0..effort.seeds)
     };
     let report = swarm(&config, &life);

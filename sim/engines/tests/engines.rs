@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use helios_sim::Blocking;
-use helios_sim::{DeviceProfile, Explore, FaultKind};
+use helios_sim::{Blocking, DeviceProfile, Explore, FaultKind};
 use helios_sim_engines::{
-    Effort, Engine, HeliosStorage, Lasting, Promise, Redb, Sqlite, Store, Trouble, Verdict, crash_everywhere,
-    live_through,
+    Effort, Engine, EngineReport, HeliosStorage, Lasting, Life, Promise, Redb, Sqlite, Store, Trouble, Verdict,
+    crash_everywhere, engines, examine, live_through, markdown,
 };
 
 /// Few images, and deep enough for a recovery that is cut off.
@@ -54,8 +53,25 @@ fn sqlite_survives_every_crash_point() {
 }
 
 #[test]
+fn a_report_is_data_and_a_table() {
+    let tiny = Explore { images_max: 2, points_max: 4, ..Explore::default() };
+    let effort = Effort { crash_points: tiny.clone(), recoveries: tiny, ..Effort::usual(1) };
+    let report = examine(&Redb, &effort, &mut |_| ());
+    assert!(report.violations().is_empty(), "{:?}", report.violations());
+    let table = markdown(std::slice::from_ref(&report));
+    for kind in FaultKind::ALL {
+        assert!(table.contains(&format!("\n| {} | ", kind.name())), "{table}");
+    }
+    let text = serde_json::to_string(&report).expect("it is data");
+    let again: EngineReport = serde_json::from_str(&text).expect("and data again");
+    assert_eq!(again.faults.len(), FaultKind::ALL.len() + 1);
+    let engines = engines();
+    assert!(Life::named(&engines, &format!("redb {} under failed sync", Redb.version())).is_some());
+}
+
+#[test]
 fn power_cuts_at_random_are_survived() {
-    let effort = Effort { row_time_max: Duration::from_secs(2), ..Effort::usual(12) };
+    let effort = Effort { row_time_max: Duration::from_secs(20), ..Effort::usual(12) };
     for engine in [&HeliosStorage as &dyn Engine, &Redb, &Sqlite::DeleteFull, &Sqlite::DeleteExtra, &Sqlite::WalFull] {
         let row = live_through(engine, Trouble::Alone(FaultKind::PowerCut), &effort);
         println!("{} {}: {row:?}", engine.name(), engine.version());
