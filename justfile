@@ -76,3 +76,13 @@ bench-micro:
 # Fuzz every target for some seconds (10); fuzz/run SECONDS TARGETS... for some of them.
 fuzz SECONDS="10":
     @fuzz/run {{SECONDS}}
+
+# What HeliosDB, redb 4.1 and 4.2 and SQLite survive of the same faults (--seeds N, --engine NAME, --json FILE).
+engines *OPTIONS:
+    @mkdir -p target/redb-4.1
+    cargo run --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1 -- --json target/redb-4.1/report.json {{OPTIONS}} >/dev/null
+    cargo run -p helios-sim-engines -- --with target/redb-4.1/report.json {{OPTIONS}}
+
+# The simulator must find in redb 4.1 what 4.2 has repaired.
+engines-calibrate:
+    cargo test --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1 -- --nocapture

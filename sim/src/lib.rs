@@ -55,6 +55,7 @@
 //! seeded maps of its own, no globals that change, no destructor that does I/O. The crate's README has the full table
 //! of where each decision comes from and what a program may not use.
 
+mod blocking;
 mod cancel;
 pub mod choices;
 mod core;
@@ -71,6 +72,7 @@ pub mod viewer;
 mod violation;
 pub mod world;
 
+pub use blocking::{Blocking, NodeEnded};
 pub use cancel::{Cancellable, Cancelled, cancel_at};
 pub use choices::{Choices, DecisionLog};
 pub use core::CrashKind;
