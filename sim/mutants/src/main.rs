@@ -53,14 +53,19 @@ fn look(tree: &Tree, mutant: &Mutant, time_max: Duration) -> Result<Caught, Stri
     // What is expected to see it comes first, then the others; SQL is built only for what SQL must see.
     let wanted =
         |simulation: &Simulation| *simulation != Simulation::Database || mutant.expected == Simulation::Database;
-    let found = std::iter::once(mutant.expected).chain(others.filter(wanted)).find_map(|simulation| {
+    let mut outcome = Err("no simulation notices".to_owned());
+    for simulation in std::iter::once(mutant.expected).chain(others.filter(wanted)) {
         match simulation.look(tree, &mutant.name, time_max) {
-            Ok(caught) => caught.map(Ok),
-            Err(error) => Some(Err(error.to_string())),
+            Ok(None) => (),
+            Ok(Some(caught)) => {
+                outcome = Ok(caught);
+                break;
+            }
+            Err(error) => outcome = Err(error.to_string()),
         }
-    });
+    }
     let whole = tree.unapply(mutant).map_err(|error| format!("the tree is left broken: {error}"));
-    whole.and(found.unwrap_or_else(|| Err("no simulation notices".to_owned())))
+    whole.and(outcome)
 }
 
 fn run(arguments: Arguments) -> io::Result<bool> {

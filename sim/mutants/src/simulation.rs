@@ -61,9 +61,9 @@ impl Simulation {
 
     fn swarms(self) -> &'static [Swarm] {
         match self {
-            Simulation::Storage => &[Swarm { test: "commits_survive_what_the_world_does", seeds: 2_000 }],
-            Simulation::Rot => &[Swarm { test: "rotten_disks_are_reported_and_never_believed", seeds: 4_000 }],
-            Simulation::Transactions => &[Swarm { test: "transactions_are_isolated_and_locks_are_kept", seeds: 2_000 }],
+            Simulation::Storage => &[Swarm { test: "commits_survive_what_the_world_does", seeds: 800 }],
+            Simulation::Rot => &[Swarm { test: "rotten_disks_are_reported_and_never_believed", seeds: 2_000 }],
+            Simulation::Transactions => &[Swarm { test: "transactions_are_isolated_and_locks_are_kept", seeds: 1_500 }],
             Simulation::Database => &[
                 Swarm { test: "swarms::operations_are_what_the_model_says", seeds: 300 },
                 Swarm { test: "swarms::the_bank_neither_makes_nor_loses_money", seeds: 300 },
@@ -79,6 +79,8 @@ impl Simulation {
             .args(["test", "--quiet", "--no-run", "--message-format=json", "-p", package, "--test", target])
             .current_dir(&tree.directory)
             .env("CARGO_TARGET_DIR", &tree.build)
+            // Quicker to link, and nobody debugs a mutant.
+            .env("CARGO_PROFILE_DEV_DEBUG", "false")
             .stderr(File::create(tree.logs.join("build.txt"))?)
             .output()?;
         let messages = String::from_utf8_lossy(&built.stdout);

@@ -86,7 +86,7 @@ impl Life {
         for number in 0..clients {
             let (client, verdict) = (self.client(&transactions, &world, number), verdict.clone());
             tasks.push(env.spawn("client", async move {
-                for _ in 0..40 {
+                for _ in 0..50 {
                     if verdict.lock().is_err() {
                         return;
                     }
