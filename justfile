@@ -76,3 +76,7 @@ bench-micro:
 # Fuzz every target for some seconds (10); fuzz/run SECONDS TARGETS... for some of them.
 fuzz SECONDS="10":
     @fuzz/run {{SECONDS}}
+
+# Broken engines, each of which the simulator must catch (--only NAME, --draw N); all of them renew reports/mutants.md.
+mutants *OPTIONS:
+    cargo run -q -p helios-mutants -- --json reports/mutants.json {{OPTIONS}}
