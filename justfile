@@ -77,6 +77,7 @@ bench-micro:
 fuzz SECONDS="10":
     @fuzz/run {{SECONDS}}
 
+<<<<<<< HEAD
 # What HeliosDB, redb 4.1 and 4.2 and SQLite survive of the same faults (--seeds N, --engine NAME, --json FILE).
 engines *OPTIONS:
     @mkdir -p target/redb-4.1
@@ -86,3 +87,8 @@ engines *OPTIONS:
 # The simulator must find in redb 4.1 what 4.2 has repaired.
 engines-calibrate:
     cargo test --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1 -- --nocapture
+=======
+# Broken engines, each of which the simulator must catch (--only NAME, --draw N); all of them renew reports/mutants.md.
+mutants *OPTIONS:
+    cargo run -q -p helios-mutants -- --json reports/mutants.json {{OPTIONS}}
+>>>>>>> mutants

@@ -8,7 +8,7 @@
 use helios_sim::{Choices, TraceLevel, live};
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../engine/storage/tests/simulation/commits.rs"]
+#[path = "../../engine/storage/tests/simulation/commits/mod.rs"]
 mod commits;
 
 fuzz_target!(|input: &[u8]| {

@@ -29,6 +29,7 @@ use smallvec::SmallVec;
 
 use crate::error::{Error, Result};
 use crate::mode::{Mode, Wait};
+use crate::transaction::CommandId;
 use crate::write_set::WriteSet;
 
 const STRIPES: usize = 64;
@@ -63,6 +64,8 @@ struct Contended {
 struct Held {
     tag: LockTag,
     before: u16,
+    /// The statement that took it, where one may drop it again.
+    command: Option<CommandId>,
 }
 
 impl Owner {
@@ -164,10 +167,11 @@ impl LockTable {
         self.writers.write().push(owner.clone());
     }
 
-    /// Locks `tag` in `mode` for `owner`.
+    /// Locks `tag` in `mode` for `owner`, at the request of a statement.
     pub(crate) async fn acquire(
         &self,
         owner: &Arc<Owner>,
+        command: Option<CommandId>,
         tag: LockTag,
         mode: Mode,
         wait: Wait,
@@ -188,7 +192,7 @@ impl LockTable {
                 let blockers = self.blockers(queue, owner, &tag, mode, held, place.ticket);
                 if blockers.is_empty() {
                     queue.set_held(owner.id, held | mode.bit);
-                    owner.held.lock().push(Held { tag: tag.clone(), before: held });
+                    owner.held.lock().push(Held { tag: tag.clone(), before: held, command });
                     place.leave(&mut stripe);
                     return Ok(Acquired::New);
                 }
@@ -317,13 +321,14 @@ impl LockTable {
         Ok(())
     }
 
-    /// Drops the lock that the last successful [`LockTable::acquire`] of `owner` took anew, if it was on `tag`: the key
-    /// is in the write set now, or turned out not to be needed.
-    pub(crate) fn drop_last(&self, owner: &Owner, tag: &LockTag) {
+    /// Drops the lock that the last successful [`LockTable::acquire`] of `owner` took anew, if it was on `tag` and for
+    /// this statement: the key is in the write set now, or turned out not to be needed. What an earlier statement has
+    /// locked stays: it may be stronger than the write, and outlives it when that is rolled back to a savepoint.
+    pub(crate) fn drop_last(&self, owner: &Owner, command: CommandId, tag: &LockTag) {
         let held = {
             let mut log = owner.held.lock();
             match log.last() {
-                Some(last) if last.tag == *tag => log.pop(),
+                Some(last) if last.tag == *tag && last.command == Some(command) => log.pop(),
                 _ => None,
             }
         };

@@ -292,7 +292,7 @@ impl Transaction {
 
     /// Locks a table, by OID, until the end of the transaction. `false`: skipped.
     pub async fn lock_table(&self, table: u32, mode: TableLockMode, wait: Wait) -> Result<bool> {
-        let acquired = self.acquire(LockTag::Table(table), mode.into(), wait).await?;
+        let acquired = self.acquire(None, LockTag::Table(table), mode.into(), wait).await?;
         Ok(acquired != Acquired::Skipped)
     }
 
@@ -301,9 +301,16 @@ impl Transaction {
     /// A commit that met a failed sync has let go of its locks, and whether it happened nobody knows before the store is
     /// opened again: a lock that was free only because of that would let its holder conclude that it did not. Reading
     /// what was published before goes on.
-    async fn acquire(&self, tag: LockTag, mode: crate::mode::Mode, wait: Wait) -> Result<Acquired> {
+    async fn acquire(
+        &self,
+        command: Option<CommandId>,
+        tag: LockTag,
+        mode: crate::mode::Mode,
+        wait: Wait,
+    ) -> Result<Acquired> {
         let only_reads = matches!(tag, LockTag::Table(_)) && mode == TableLockMode::AccessShare.into();
-        let acquired = self.shared.locks.acquire(&self.owner, tag, mode, wait, self.options.deadlock_timeout).await?;
+        let timeout = self.options.deadlock_timeout;
+        let acquired = self.shared.locks.acquire(&self.owner, command, tag, mode, wait, timeout).await?;
         if !only_reads {
             self.shared.storage.check_health()?;
         }
@@ -353,13 +360,13 @@ impl Transaction {
         let mut moved = false;
         loop {
             let tag = LockTag::Row(space, key.clone());
-            let acquired = self.acquire(tag.clone(), mode.into(), wait).await?;
+            let acquired = self.acquire(Some(statement.command), tag.clone(), mode.into(), wait).await?;
             if acquired == Acquired::Skipped {
                 return Ok(RowLock::Skipped);
             }
             let forget = || {
                 if acquired == Acquired::New {
-                    self.shared.locks.drop_last(&self.owner, &tag);
+                    self.shared.locks.drop_last(&self.owner, statement.command, &tag);
                 }
             };
             let own = self.owner.write_set.lock().newest(space, &key).cloned();
@@ -431,10 +438,10 @@ impl Transaction {
         self.assign_xid();
         let tag = LockTag::Row(space, key.clone());
         let wait = Wait::Block(statement.lock_timeout);
-        let acquired = self.acquire(tag.clone(), RowLockMode::Update.into(), wait).await?;
+        let acquired = self.acquire(Some(statement.command), tag.clone(), RowLockMode::Update.into(), wait).await?;
         let drop_lock = || {
             if acquired == Acquired::New {
-                self.shared.locks.drop_last(&self.owner, &tag);
+                self.shared.locks.drop_last(&self.owner, statement.command, &tag);
             }
         };
         let own = self.owner.write_set.lock().newest(space, &key).cloned();
@@ -513,7 +520,7 @@ impl Transaction {
         let base_live = previous.commit_ts != OWN;
         let version = OwnVersion { command: statement.command, value, birth: own_birth(previous) };
         self.owner.write_set.lock().push(space, key.clone(), version, base_live, strength);
-        self.shared.locks.drop_last(&self.owner, &LockTag::Row(space, key));
+        self.shared.locks.drop_last(&self.owner, statement.command, &LockTag::Row(space, key));
     }
 
     /// Deletes an index entry of a row that this transaction holds. `base_live` as in [`Transaction::put`]; what the

@@ -383,7 +383,17 @@ impl Place {
                 }
                 Err(IoError::from_errno(libc::EIO, "write"))
             }
-            FaultKind::NoSpace => Err(mount.fill(state, "write")),
+            FaultKind::NoSpace => {
+                let full = mount.fill(state, "write");
+                // What still fits is written: the write is short, and the next one fails.
+                let fits = if core.choices.pick("disk.last space", 2) == 1 { self.shorter(mount, len) } else { len };
+                if fits == len {
+                    return Err(full);
+                }
+                state.full_for = state.full_for.max(1);
+                state.write(self.ino, offset, data[..fits].into());
+                Ok(fits)
+            }
             _ => {
                 core.fired(fault);
                 let sectors = offset / SECTOR..(offset + len as u64).div_ceil(SECTOR);

@@ -9,6 +9,7 @@
 //! a seed is run twice: two traces of one seed that differ are a failure too.
 
 mod bundle;
+mod figures;
 mod report;
 mod shrink;
 
@@ -186,7 +187,8 @@ fn draw_world(workload: &dyn Workload, choices: Choices, trace: TraceLevel) -> W
 }
 
 /// Runs a swarm. With `HELIOS_SIM_REPLAY=DIRECTORY` in the process's environment and that bundle being of this
-/// workload, runs that life alone instead.
+/// workload, runs that life alone instead. With `HELIOS_SIM_FIGURES=FILE`, appends [what it saw](SwarmReport::figures)
+/// to that file, a line of JSON for each swarm.
 pub fn swarm(config: &Swarm, workload: &dyn Workload) -> SwarmReport {
     if let Some(directory) = std::env::var_os("HELIOS_SIM_REPLAY")
         && let Ok(bundle) = Bundle::read(directory.as_ref())
@@ -209,10 +211,14 @@ pub fn swarm(config: &Swarm, workload: &dyn Workload) -> SwarmReport {
                     }
                     let life = live_checked(config, workload, seed);
                     let failed = life.result.as_ref().err().cloned();
-                    report.lock().add(seed, &life);
+                    let found_after = {
+                        let mut report = report.lock();
+                        report.add(seed, &life);
+                        (report.seeds, begun.elapsed())
+                    };
                     if let Some(violation) = failed {
                         let failure = investigate(config, workload, seed, &life, violation);
-                        report.lock().failures.push(failure);
+                        report.lock().failures.push(Failure { found_after, ..failure });
                     }
                 }
             });
@@ -220,6 +226,7 @@ pub fn swarm(config: &Swarm, workload: &dyn Workload) -> SwarmReport {
     });
     let mut report = report.into_inner();
     report.finish(&workload.expected_marks(), begun.elapsed());
+    figures::publish(&config.name, &report);
     report
 }
 
@@ -272,8 +279,8 @@ fn investigate(config: &Swarm, workload: &dyn Workload, seed: u64, life: &Life, 
         page: &page,
         last_crash: minimal.last_crash.as_ref(),
     };
-    let written = contents.write(&directory).map(|()| directory);
-    Failure { seed, violation, shrunk, command, bundle: written.map_err(|error| error.to_string()) }
+    let written = contents.write(&directory).map(|()| directory).map_err(|error| error.to_string());
+    Failure { seed, violation, found_after: Default::default(), shrunk, command, bundle: written }
 }
 
 /// Replays a bundle with the full trace: first all its decisions, or the minimal ones.

@@ -17,6 +17,8 @@ pub struct Failure {
     pub seed: u64,
     /// What went wrong.
     pub violation: Violation,
+    /// Lives that the swarm had lived by then, this one included, and real time that it had taken.
+    pub found_after: (u64, Duration),
     /// The smallest schedule found that still goes wrong.
     pub shrunk: Shrunk,
     /// What to type to see it again.
@@ -36,7 +38,8 @@ impl Failure {
             runs: 0,
             elapsed: Duration::ZERO,
         };
-        Failure { seed, violation, shrunk, command: String::new(), bundle: Err("a replay makes no bundle".to_owned()) }
+        let bundle = Err("a replay makes no bundle".to_owned());
+        Failure { seed, violation, found_after: (1, Duration::ZERO), shrunk, command: String::new(), bundle }
     }
 }
 
@@ -169,8 +172,8 @@ impl fmt::Display for SwarmReport {
         if !marks.is_empty() {
             writeln!(f, "  marks: {}", marks.join(", "))?;
         }
-        for Failure { seed, violation, shrunk, command, bundle } in &self.failures {
-            writeln!(f, "  seed {seed}: {violation}")?;
+        for Failure { seed, violation, found_after: (seeds, time), shrunk, command, bundle } in &self.failures {
+            writeln!(f, "  seed {seed}, after {seeds} seeds and {:.1} s: {violation}", time.as_secs_f64())?;
             writeln!(f, "    shrunk: {shrunk}")?;
             match bundle {
                 Ok(directory) => writeln!(f, "    bundle: {}\n    replay: {command}", directory.display())?,

@@ -3,10 +3,18 @@
 //! The log is the list of everything that went differently from the dullest possible run. Answers are put back to
 //! zero, dropped, and made smaller, in large pieces first (Zeller and Hildebrandt's ddmin), as long as the run still
 //! fails. What a candidate run really decided replaces the log, so that answers nobody asked for disappear.
+//!
+//! A life of thousands of decisions is chaotic: put one piece of it back, and whatever follows is another life. So before
+//! anything is taken out in order, the log is *thinned*: all of a site at once, and then a random part of everything.
+//! Each is another life, with fewer things in it, and most mistakes show in many of those. Lives get shorter by it, too,
+//! which is what makes the rest fast.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::choices::DecisionLog;
+use helios_env::SplitMix64;
+
+use crate::choices::{Decision, DecisionLog};
 
 /// A smaller log that still fails.
 #[derive(Clone, Debug)]
@@ -34,9 +42,10 @@ impl std::fmt::Display for Shrunk {
 /// Shrinks `log` for at most `time`. `run` replays a candidate and, if it fails, returns what it decided.
 pub fn shrink(log: &DecisionLog, time: Duration, run: impl FnMut(&DecisionLog) -> Option<DecisionLog>) -> Shrunk {
     let begun = Instant::now();
-    let mut search = Search { best: log.clone(), run, runs: 0, deadline: begun + time };
+    let mut search = Search { best: log.clone(), run, runs: 0, deadline: begun + time, lots: 0 };
     loop {
         let before = search.size();
+        search.thin();
         search.cut_tail();
         search.pieces(|piece| piece.iter_mut().for_each(|d| d.value = 0));
         search.drop_pieces();
@@ -59,7 +68,13 @@ struct Search<Run> {
     run: Run,
     runs: u64,
     deadline: Instant,
+    /// State of the generator that thins.
+    lots: u64,
 }
+
+/// Eighths of the decisions that a thinned log keeps, and how often each is tried before the next.
+const KEPT: [u64; 5] = [1, 2, 4, 6, 7];
+const THINNINGS: u32 = 12;
 
 impl<Run: FnMut(&DecisionLog) -> Option<DecisionLog>> Search<Run> {
     fn is_over(&self) -> bool {
@@ -86,6 +101,38 @@ impl<Run: FnMut(&DecisionLog) -> Option<DecisionLog>> Search<Run> {
         }
     }
 
+    /// Puts whole sites back to zero, and then random parts of what is left, as long as that helps.
+    fn thin(&mut self) {
+        let sites: BTreeSet<_> = self.best.decisions.iter().map(|decision| decision.site.clone()).collect();
+        for site in sites {
+            let of_site = |decision: &Decision| decision.site == site;
+            self.attempt_without(|decision, _| of_site(decision));
+        }
+        let mut failed = [0; KEPT.len()];
+        while !self.is_over() && self.best.interesting() > KEPT.len() {
+            let Some(at) = failed.iter().position(|failed| *failed < THINNINGS) else { return };
+            if self.attempt_without(|_, lot| lot % 8 >= KEPT[at]) {
+                failed = [0; KEPT.len()];
+            } else {
+                failed[at] += 1;
+            }
+        }
+    }
+
+    /// Puts back to zero whatever `goes`, which is told a random number for each decision.
+    fn attempt_without(&mut self, goes: impl Fn(&Decision, u64) -> bool) -> bool {
+        let mut candidate = self.best.clone();
+        let mut changed = false;
+        for decision in candidate.decisions.iter_mut().filter(|decision| decision.value != 0) {
+            let (state, lot) = SplitMix64::step(self.lots);
+            self.lots = state;
+            if goes(decision, lot >> 32) {
+                (decision.value, changed) = (0, true);
+            }
+        }
+        changed && self.attempt(&candidate)
+    }
+
     /// Finds a short prefix after which everything may be zero.
     fn cut_tail(&mut self) {
         let (mut low, mut high) = (0, self.best.decisions.len());
@@ -101,7 +148,7 @@ impl<Run: FnMut(&DecisionLog) -> Option<DecisionLog>> Search<Run> {
     }
 
     /// Changes pieces of the log, halving their size, for as long as that helps.
-    fn pieces(&mut self, change: impl Fn(&mut [crate::choices::Decision])) {
+    fn pieces(&mut self, change: impl Fn(&mut [Decision])) {
         let mut size = (self.best.decisions.len() / 2).max(1);
         loop {
             let mut start = 0;

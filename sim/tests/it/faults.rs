@@ -104,9 +104,27 @@ fn a_failed_write_made_a_prefix_or_nothing() {
 
 #[test]
 fn a_full_disk_has_space_again() {
+    let (mut cut, mut refused) = (0, 0);
+    for seed in 0..20 {
+        let world = world(seed, DeviceProfile::posix());
+        match write_ones_over(&world, FaultKind::NoSpace, 100) {
+            (Err(ErrorKind::NoSpace), 1) => {
+                refused += 1;
+                assert_eq!(reread(&world, "a"), Ok(vec![1; SIZE]));
+            }
+            // What still fits is written; the next write is refused.
+            (Ok(n @ 1..100), 1) => {
+                cut += 1;
+                assert_eq!(reread(&world, "a"), Ok([vec![9; n], vec![1; SIZE - n]].concat()));
+                let next = write_ones_over(&world, FaultKind::ShortWrite, 100);
+                assert_eq!(next, (Err(ErrorKind::NoSpace), 0));
+            }
+            other => panic!("a full disk answers {other:?}"),
+        }
+    }
+    assert!(cut > 0 && refused > 0, "{cut} writes were cut and {refused} refused");
     let world = world(4, DeviceProfile::posix());
-    assert_eq!(write_ones_over(&world, FaultKind::NoSpace, 100), (Err(ErrorKind::NoSpace), 1));
-    assert_eq!(reread(&world, "a"), Ok(vec![1; SIZE]));
+    write_ones_over(&world, FaultKind::NoSpace, 100).0.ok();
     let disk = world.env().disk;
     let attempts = world.run(async move {
         let mut attempts = 0;

@@ -163,6 +163,9 @@ impl Driver {
                 }
                 Request::Sync | Request::Seal => outcomes.push(self.newest()),
             }
+            if self.env.buggify("storage: applying a batch yields") {
+                self.env.spawn.yield_now().await;
+            }
         }
         if self.env.buggify("storage: publishing is delayed") {
             self.env.spawn.yield_now().await;

@@ -5,62 +5,38 @@
 //! recovery the markers say which transactions happened and in what order, and everything else follows from that:
 //!
 //! * what was acknowledged as durable is there, under the timestamp that was acknowledged;
+//! * commits are in the order in which they were enqueued;
 //! * what was refused is not there, ever; what one recovery has shown, there or not, is so for good;
 //! * whatever is missing is a suffix: no transaction is there while one before it is not;
-//! * when disks rot or misplace what they were given, operations may fail, naming the damage, and the newest commits may be
+//! * when disks rot or misplace what they were given, operations may fail, naming the damage, and the log's last batch may be
 //!   taken for a torn write; but nothing is ever answered wrongly;
 //! * every row, sequence and deletion is exactly what the transactions that happened leave behind, at the newest timestamp
-//!   and, while the clients run, at every snapshot that they take.
+//!   and, while the clients run, at every snapshot that they take, for as long as they keep it.
+
+mod client;
+mod oracle;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use helios_env::Env;
 use helios_env::sync::Mutex;
-use helios_env::{Env, Rng};
 use helios_sim::{Class, FaultKind, Handle, Stats, Stop, Violation, Workload, World};
 use helios_storage::{
-    CommitTs, Direction, Durability, Entry, Error, KeyRange, Options, SequenceReservation, Space, Storage, Value,
-    Write, WriteBatch,
+    CommitTs, Direction, Durability, Entry, Error, KeyRange, Options, Snapshot, Space, Storage, Value, Write,
+    WriteBatch,
 };
+
+use client::Client;
+use oracle::{Attempt, Contents, Excuse, Happened, Oracle};
 
 const MARKERS: Space = Space::new(0, 1);
 const ROWS: Space = Space::new(1, 2);
+/// Keys in [`ROWS`].
+const KEYS: u64 = 40;
 /// Spaces from here on are filled and dropped.
 const SCRATCH: u64 = 100;
-
-/// What is known of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    /// Enqueued; nobody knows.
-    Unknown,
-    /// Acknowledged with this timestamp, durable or not.
-    Acknowledged(CommitTs, Durability),
-    /// Seen by a recovery, or refused: so it is for good.
-    Happened(CommitTs),
-    Never,
-}
-
-#[derive(Clone, Debug)]
-struct Attempt {
-    /// Key, and the length of the value's padding; `None` deletes.
-    writes: BTreeMap<u8, Option<usize>>,
-    sequence: u64,
-    outcome: Outcome,
-}
-
-impl Attempt {
-    fn value(id: u64, padding: usize) -> Bytes {
-        [&id.to_be_bytes()[..], &vec![id as u8; padding]].concat().into()
-    }
-}
-
-/// Rows as transactions leave them, and sequences.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Contents {
-    rows: BTreeMap<Bytes, (CommitTs, Bytes)>,
-    sequences: BTreeMap<u64, i64>,
-}
 
 /// Why looking at the storage failed.
 enum Trouble {
@@ -101,61 +77,6 @@ impl Trouble {
     }
 }
 
-#[derive(Default)]
-struct Oracle {
-    attempts: Vec<Attempt>,
-    stats: Stats,
-    /// The disk may rot: acknowledged commits at the very end may be taken for a torn write.
-    disk_rots: bool,
-}
-
-impl Oracle {
-    /// What the transactions `happened`, by timestamp, leave behind.
-    fn contents(&self, happened: &BTreeMap<CommitTs, u64>) -> Contents {
-        let mut contents = Contents::default();
-        for (&commit_ts, &id) in happened {
-            let attempt = &self.attempts[id as usize];
-            for (key, padding) in &attempt.writes {
-                let key = Bytes::copy_from_slice(&[*key]);
-                match padding {
-                    Some(padding) => contents.rows.insert(key, (commit_ts, Attempt::value(id, *padding))),
-                    None => contents.rows.remove(&key),
-                };
-            }
-            contents.sequences.insert(attempt.sequence, id as i64);
-        }
-        contents
-    }
-
-    /// Judges what a recovery shows, and takes it as the truth from here on.
-    fn judge(&mut self, happened: &BTreeMap<CommitTs, u64>) -> Result<(), Violation> {
-        let newest = happened.keys().next_back().copied().unwrap_or_default();
-        let by_id: BTreeMap<u64, CommitTs> = happened.iter().map(|(&ts, &id)| (id, ts)).collect();
-        for (id, attempt) in self.attempts.iter_mut().enumerate() {
-            let found = by_id.get(&(id as u64)).copied();
-            let is_right = match (attempt.outcome, found) {
-                (Outcome::Unknown, _) | (Outcome::Never, None) => true,
-                (Outcome::Never, Some(_)) => false,
-                (Outcome::Happened(ts) | Outcome::Acknowledged(ts, _), Some(found)) => ts == found,
-                (Outcome::Happened(ts) | Outcome::Acknowledged(ts, Durability::Sync), None) => {
-                    self.disk_rots && ts > newest
-                }
-                // Lost: allowed only if nothing behind it is there.
-                (Outcome::Acknowledged(ts, Durability::Async), None) => ts > newest,
-            };
-            if !is_right {
-                let outcome = attempt.outcome;
-                return Err(Violation::new(format!(
-                    "transaction {id} is {outcome:?}, recovery shows {found:?} of {newest} commits"
-                )));
-            }
-            attempt.outcome = found.map_or(Outcome::Never, Outcome::Happened);
-        }
-        self.stats.checks += 1;
-        Ok(())
-    }
-}
-
 type Shared = Arc<Mutex<Oracle>>;
 
 async fn read_all(storage: &Storage, space: Space, at: CommitTs, direction: Direction) -> Result<Vec<Entry>, Error> {
@@ -168,10 +89,19 @@ async fn read_all(storage: &Storage, space: Space, at: CommitTs, direction: Dire
     Ok(entries)
 }
 
+/// Which transactions are there by now, and whether everything else fits.
+async fn look(storage: &Storage, oracle: &Shared, with_sequences: bool) -> Result<Happened, Trouble> {
+    look_at(storage, &storage.snapshot(), oracle, with_sequences).await
+}
+
 /// Which transactions a snapshot shows, and whether everything else fits. Sequences are read when asked for: they have no
 /// snapshots.
-async fn look(storage: &Storage, oracle: &Shared, with_sequences: bool) -> Result<BTreeMap<CommitTs, u64>, Trouble> {
-    let snapshot = storage.snapshot();
+async fn look_at(
+    storage: &Storage,
+    snapshot: &Snapshot,
+    oracle: &Shared,
+    with_sequences: bool,
+) -> Result<Happened, Trouble> {
     let at = snapshot.commit_ts();
     let direction = if at.0.is_multiple_of(2) { Direction::Forward } else { Direction::Backward };
     let mut happened = BTreeMap::new();
@@ -181,6 +111,8 @@ async fn look(storage: &Storage, oracle: &Shared, with_sequences: bool) -> Resul
             return Err(Violation::new(format!("two transactions at {}", entry.version.commit_ts)).into());
         }
     }
+    oracle.lock().check_order(&happened)?;
+    let mut expected = oracle.lock().contents(&happened);
     let mut found = Contents::default();
     for entry in read_all(storage, ROWS, at, direction).await? {
         let Value::Row(row) = entry.version.value else {
@@ -188,7 +120,6 @@ async fn look(storage: &Storage, oracle: &Shared, with_sequences: bool) -> Resul
         };
         found.rows.insert(entry.key, (entry.version.commit_ts, row));
     }
-    let mut expected = oracle.lock().contents(&happened);
     if with_sequences {
         for &sequence in expected.sequences.keys() {
             let reserved = storage.sequence(sequence).map(|reservation| reservation.reserved_up_to);
@@ -197,13 +128,18 @@ async fn look(storage: &Storage, oracle: &Shared, with_sequences: bool) -> Resul
     } else {
         expected.sequences.clear();
     }
+    for &id in expected.scratch.keys() {
+        let version = storage.get(Space::new(1, SCRATCH + id), b"scratch", at).await?;
+        let right = version.filter(|version| version.value.row() == Some(&Attempt::value(id, 300)));
+        found.scratch.extend(right.map(|version| (id, version.commit_ts)));
+    }
     if found != expected {
         return Err(Violation::new(format!("at {at} the rows do not fit the transactions that happened"))
             .with(format!("found    {found:?}"))
             .with(format!("expected {expected:?}"))
             .into());
     }
-    for key in 0..4u8 {
+    for key in (at.0 % 3..KEYS).step_by(3).map(|key| key as u8) {
         let version = storage.get(ROWS, &[key], at).await?;
         let row = version.as_ref().and_then(|version| version.value.row());
         if row != expected.rows.get(&[key][..]).map(|(_, row)| row) {
@@ -211,113 +147,6 @@ async fn look(storage: &Storage, oracle: &Shared, with_sequences: bool) -> Resul
         }
     }
     Ok(happened)
-}
-
-struct Client {
-    storage: Storage,
-    oracle: Shared,
-    rng: Arc<dyn Rng>,
-    world: Handle,
-    number: u64,
-    verdict: Arc<Mutex<Result<(), Violation>>>,
-}
-
-impl Client {
-    fn below(&self, n: u64) -> u64 {
-        self.rng.next_u64() % n
-    }
-
-    /// Transactions until told to stop; `false` once the storage wants to be reopened.
-    async fn run(&self, transactions: u64) {
-        for _ in 0..transactions {
-            if self.verdict.lock().is_err() {
-                return;
-            }
-            let outcome = if self.below(12) == 0 {
-                look(&self.storage, &self.oracle, false).await.map(|_| true)
-            } else {
-                self.transaction().await
-            };
-            match outcome {
-                Ok(true) => (),
-                Ok(false) => return,
-                Err(trouble) if trouble.is_damage() && self.oracle.lock().disk_rots => return,
-                Err(trouble) => {
-                    let violation = Violation::from(trouble);
-                    let mut verdict = self.verdict.lock();
-                    if verdict.is_ok() {
-                        *verdict = Err(violation.with(format!("seen by client {}", self.number)));
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    async fn transaction(&self) -> Result<bool, Trouble> {
-        let durability = if self.below(4) == 0 { Durability::Async } else { Durability::Sync };
-        let (id, batch) = self.attempt();
-        let commit = self.storage.enqueue_commit(batch, durability);
-        let outcome = self.world.cancellable("cancel commit", commit).await;
-        let settle = |outcome| self.oracle.lock().attempts[id as usize].outcome = outcome;
-        match outcome {
-            // Whether it happens, the log decides; we may learn it from a recovery.
-            Err(_) => Ok(true),
-            Ok(Ok(commit_ts)) => {
-                settle(Outcome::Acknowledged(commit_ts, durability));
-                self.oracle.lock().stats.commits += 1;
-                let marker = self.storage.get(MARKERS, &id.to_be_bytes(), CommitTs::NEWEST).await?;
-                match marker {
-                    Some(version) if version.commit_ts == commit_ts => Ok(true),
-                    other => Err(Violation::new(format!("commit {id} at {commit_ts} reads back as {other:?}")).into()),
-                }
-            }
-            Ok(Err(Error::Full { .. })) => {
-                settle(Outcome::Never);
-                Ok(true)
-            }
-            Ok(Err(Error::Closed)) => {
-                settle(Outcome::Never);
-                Ok(false)
-            }
-            Ok(Err(Error::Poisoned { .. })) => Ok(false),
-            Ok(Err(error)) => Err(error.into()),
-        }
-    }
-
-    fn attempt(&self) -> (u64, WriteBatch) {
-        let writes: BTreeMap<u8, Option<usize>> = (0..self.below(5))
-            .map(|_| (self.below(40) as u8, (self.below(4) > 0).then(|| self.below(150) as usize)))
-            .collect();
-        let mut oracle = self.oracle.lock();
-        let id = oracle.attempts.len() as u64;
-        oracle.attempts.push(Attempt { writes: writes.clone(), sequence: self.number, outcome: Outcome::Unknown });
-        drop(oracle);
-        let write = |space, key: &[u8], value: Value| Write {
-            space,
-            key: Bytes::copy_from_slice(key),
-            value,
-            is_insert: true,
-            birth: CommitTs::ZERO,
-        };
-        let mut batch = WriteBatch { xid: id, ..WriteBatch::default() };
-        batch.writes.push(write(MARKERS, &id.to_be_bytes(), Value::Row(Bytes::new())));
-        for (key, padding) in writes {
-            let value = padding.map_or(Value::Deleted, |padding| Value::Row(Attempt::value(id, padding)));
-            batch.writes.push(write(ROWS, &[key], value));
-        }
-        if id.is_multiple_of(8) {
-            // Filled by one transaction, dropped by another.
-            let scratch = Space::new(1, SCRATCH + id);
-            batch.writes.push(write(scratch, b"scratch", Value::Row(Attempt::value(id, 300))));
-            if id >= 80 {
-                batch.dropped_spaces.push(Space::new(1, SCRATCH + id - 80));
-            }
-        }
-        let (sequence_id, reserved_up_to) = (self.number, id as i64);
-        batch.sequences.push(SequenceReservation { sequence_id, reserved_up_to, is_called: true });
-        (id, batch)
-    }
 }
 
 /// The workload. Fuzz targets run it too, on choices of their own.
@@ -363,29 +192,35 @@ impl Commits {
     }
 
     /// One opening of the storage: judge what it shows, work, and perhaps close. `false`: see [`Commits::open`].
-    async fn session(env: Env, options: Options, oracle: Shared, world: Handle, round: u64) -> Result<bool, Trouble> {
+    async fn session(
+        env: Env,
+        options: Options,
+        oracle: Shared,
+        world: Handle,
+    ) -> Result<bool, Trouble> {
         let Some(storage) = Commits::open(&env, &options).await? else { return Ok(false) };
+        let disk_rots = oracle.lock().disk_rots;
         let happened = match look(&storage, &oracle, true).await {
-            Err(trouble) if trouble.is_damage() && oracle.lock().disk_rots => return Ok(true),
+            Err(trouble) if trouble.is_damage() && disk_rots => return Ok(true),
             other => other?,
         };
-        oracle.lock().judge(&happened)?;
-        let rng = env.rng.fork(&format!("session {round}"));
+        oracle.lock().judge(&happened, Excuse::of(disk_rots, &world))?;
+        let choices = world.choices();
         let verdict = Arc::new(Mutex::new(Ok(())));
-        let clients = 1 + rng.next_u64() % 5;
+        let clients = 1 + choices.pick("clients", 5) as u64;
         let mut tasks = Vec::new();
         for number in 0..clients {
             let client = Client {
                 storage: storage.clone(),
                 oracle: oracle.clone(),
-                rng: env.rng.fork(&format!("session {round} client {number}")),
                 world: world.clone(),
                 number,
                 verdict: verdict.clone(),
+                kept: Mutex::default(),
             };
             tasks.push(env.spawn("client", async move { client.run(80).await }));
         }
-        if rng.next_u64().is_multiple_of(3) {
+        if choices.pick("poke", 3) == 2 {
             let poked = storage.clone();
             tasks.push(env.spawn("poke", async move {
                 // Its outcome shows in what the clients see.
@@ -397,7 +232,7 @@ impl Commits {
             task.await;
         }
         std::mem::replace(&mut *verdict.lock(), Ok(()))?;
-        if rng.next_u64().is_multiple_of(2) {
+        if choices.pick("close", 2) == 0 {
             // A close that fails has still let go of the directory.
             drop(storage.close().await);
         } else {
@@ -407,11 +242,11 @@ impl Commits {
     }
 
     /// The disk heals, and what was written wrongly stays so: it is refused or reported, or what is shown is right.
-    async fn last_look(env: Env, options: Options, oracle: Shared) -> Result<(), Violation> {
+    async fn last_look(env: Env, options: Options, oracle: Shared, world: Handle) -> Result<(), Violation> {
         let looked = async {
             let Some(storage) = Commits::open(&env, &options).await? else { return Ok(()) };
             let happened = look(&storage, &oracle, true).await?;
-            oracle.lock().judge(&happened)?;
+            oracle.lock().judge(&happened, Excuse::of(true, &world))?;
             Ok::<(), Trouble>(())
         };
         match looked.await {
@@ -424,7 +259,7 @@ impl Commits {
     async fn epilogue(env: Env, options: Options, oracle: Shared) -> Result<(), Violation> {
         let storage = Commits::open(&env, &options).await?.ok_or(Violation::new("a healed disk does not open"))?;
         let happened = look(&storage, &oracle, true).await?;
-        oracle.lock().judge(&happened)?;
+        oracle.lock().judge(&happened, Excuse::None)?;
         let batch = WriteBatch {
             writes: vec![Write {
                 space: Space::new(0, 99),
@@ -504,8 +339,8 @@ impl Workload for Commits {
         world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
         let options = Commits::options(world);
         let rounds = world.knob("rounds", &[3, 5, 8]);
-        for round in 0..rounds {
-            let session = Commits::session(world.env(), options.clone(), oracle.clone(), world.handle(), round);
+        for _ in 0..rounds {
+            let session = Commits::session(world.env(), options.clone(), oracle.clone(), world.handle());
             let goes_on = match world.run(session) {
                 Ok(Err(Trouble::Storage(_))) if self.disk_rots => break,
                 Ok(verdict) => verdict?,
@@ -518,7 +353,7 @@ impl Workload for Commits {
         }
         world.heal();
         if self.disk_rots {
-            world.run(Commits::last_look(world.env(), options, oracle.clone()))??;
+            world.run(Commits::last_look(world.env(), options, oracle.clone(), world.handle()))??;
         } else {
             world.run(Commits::epilogue(world.env(), options, oracle.clone()))??;
         }

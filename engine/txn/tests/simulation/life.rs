@@ -1,0 +1,176 @@
+//! The life of a store and its transactions: sessions of several clients, each cut off or ended in order, and a recovery
+//! between them that is judged; then the world heals, and everything must work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use helios_env::Env;
+use helios_env::sync::Mutex;
+use helios_sim::{Class, CrashKind, FaultKind, Handle, Stats, Stop, Violation, Workload, World};
+use helios_storage::{Error, Options, Storage};
+
+use crate::client::{self, Client, Trouble};
+use crate::ledger::Ledger;
+
+/// How often opening is tried while faults fire, and while the last tasks of a dropped storage end.
+const OPEN_ATTEMPTS: u32 = 40;
+const UNLOCK_ATTEMPTS: u32 = 2_000;
+
+pub(crate) type Shared = Arc<Mutex<Ledger>>;
+
+/// The workload.
+pub(crate) struct Transactions;
+
+#[derive(Clone)]
+struct Life {
+    options: Options,
+    ledger: Shared,
+    deadlock_timeout: Duration,
+}
+
+impl Life {
+    fn draw(world: &World) -> Life {
+        let options = Options {
+            log_block_bytes: world.knob("log block", &[512, 4096]),
+            batch_bytes_max: world.knob("batch bytes", &[300, 2 << 10, 64 << 10]),
+            memtable_bytes: world.knob("memtable bytes", &[2 << 10, 6 << 10, 40 << 10]),
+            cache_bytes: world.knob("cache bytes", &[0, 4 << 10, 1 << 20]),
+            filters: world.knob("filters", &[true, false]),
+            ..Options::tiny()
+        };
+        Life {
+            options,
+            ledger: Shared::default(),
+            deadlock_timeout: Duration::from_millis(world.knob("deadlock timeout", &[5, 100])),
+        }
+    }
+
+    /// `None`: the file system has shut itself down, and only a restart of the machine helps.
+    async fn open(&self, env: &Env) -> Result<Option<helios_txn::Transactions>, Trouble> {
+        let (mut attempts, mut locked) = (0, 0);
+        loop {
+            match Storage::open(env.clone(), self.options.clone()).await {
+                Ok((storage, report)) => {
+                    return Ok(Some(helios_txn::Transactions::new(env.clone(), storage, report.last_xid + 1)));
+                }
+                Err(Error::Locked { .. }) if locked < UNLOCK_ATTEMPTS => locked += 1,
+                Err(Error::Io(_)) if attempts < OPEN_ATTEMPTS => attempts += 1,
+                Err(Error::Io(_)) => return Ok(None),
+                Err(error) => return Err(Violation::from(error).into()),
+            }
+            env.sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn client(&self, transactions: &helios_txn::Transactions, world: &Handle, number: usize) -> Client {
+        Client {
+            transactions: transactions.clone(),
+            ledger: self.ledger.clone(),
+            world: world.clone(),
+            number,
+            deadlock_timeout: self.deadlock_timeout,
+        }
+    }
+
+    /// One opening: judge what it shows, work, and perhaps close. `false`: see [`Life::open`].
+    async fn session(self, env: Env, world: Handle) -> Result<bool, Trouble> {
+        let Some(transactions) = self.open(&env).await? else { return Ok(false) };
+        let (happened, found) = client::look(&transactions).await?;
+        self.ledger.lock().judge(&happened, &found)?;
+        let verdict = Arc::new(Mutex::new(Ok(())));
+        let clients = 5 - world.choices().pick("clients", 4);
+        let mut tasks = Vec::new();
+        for number in 0..clients {
+            let (client, verdict) = (self.client(&transactions, &world, number), verdict.clone());
+            tasks.push(env.spawn("client", async move {
+                for _ in 0..50 {
+                    if verdict.lock().is_err() {
+                        return;
+                    }
+                    match client.step().await {
+                        Ok(()) | Err(Trouble::Refused | Trouble::Left) => (),
+                        Err(Trouble::Stopped) => return,
+                        Err(Trouble::Violation(violation)) => {
+                            let violation = violation.with(format!("seen by client {}", client.number));
+                            *verdict.lock() = Err(violation);
+                            return;
+                        }
+                    }
+                }
+            }));
+        }
+        for task in tasks {
+            task.await;
+        }
+        std::mem::replace(&mut *verdict.lock(), Ok(()))?;
+        if world.choices().pick("close", 2) == 0 {
+            // A close that fails has still let go of the directory.
+            drop(transactions.storage().close().await);
+        }
+        Ok(true)
+    }
+
+    /// Without faults everything works: a client gets on, nothing is locked once it is done, and it is all there.
+    async fn epilogue(self, env: Env, world: Handle) -> Result<(), Violation> {
+        let transactions = self.open(&env).await?.ok_or(Violation::new("a healed disk does not open"))?;
+        let (happened, found) = client::look(&transactions).await?;
+        self.ledger.lock().judge(&happened, &found)?;
+        let client = self.client(&transactions, &world, 0);
+        for _ in 0..6 {
+            match client.step().await {
+                Ok(()) | Err(Trouble::Refused) => (),
+                Err(trouble) => return Err(Violation::from(trouble).with("after everything was healed")),
+            }
+        }
+        let locks = transactions.explicit_locks();
+        if locks != 0 {
+            return Err(Violation::new(format!("{locks} locks are left, and no transaction")));
+        }
+        transactions.storage().close().await?;
+        let transactions = self.open(&env).await?.ok_or(Violation::new("what was closed does not open"))?;
+        let (happened, found) = client::look(&transactions).await?;
+        self.ledger.lock().judge(&happened, &found)?;
+        transactions.storage().close().await?;
+        Ok(())
+    }
+}
+
+impl Workload for Transactions {
+    fn name(&self) -> &str {
+        "transactions"
+    }
+
+    fn faults(&self) -> Vec<FaultKind> {
+        FaultKind::ALL.iter().copied().filter(|kind| kind.class() != Class::Detectable).collect()
+    }
+
+    fn expected_marks(&self) -> Vec<&'static str> {
+        vec![
+            "txn: a commit's client left",
+            "txn: a deadlock was detected",
+            "txn: a row was newer than its statement's snapshot",
+            "txn: the first updater won",
+        ]
+    }
+
+    fn run(&self, world: &World) -> Result<Stats, Violation> {
+        // Half a minute each: more of them is only waiting.
+        let stuck_ppm = world.faults().ppm(FaultKind::StuckIo).min(1_000);
+        world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
+        let life = Life::draw(world);
+        for _ in 0..world.knob("rounds", &[2, 3, 5]) {
+            let goes_on = match world.run(life.clone().session(world.env(), world.handle())) {
+                Ok(outcome) => outcome?,
+                Err(Stop::Crashed(_)) => true,
+                Err(stop) => return Err(stop.into()),
+            };
+            if !goes_on || world.knob("cut the power between sessions", &[false, true]) {
+                world.crash(CrashKind::Power);
+            }
+        }
+        world.heal();
+        world.run(life.clone().epilogue(world.env(), world.handle()))??;
+        let stats = life.ledger.lock().stats.clone();
+        Ok(stats)
+    }
+}
