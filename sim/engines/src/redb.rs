@@ -146,10 +146,13 @@ fn promise(kind: FaultKind) -> Promise {
         F::SyncError => {
             Promise::NotMade("design.md assumes that writes are durable after an fsync; of one that fails, nothing")
         }
-        F::LatencySpike | F::StuckIo | F::ClockJump => Promise::Made("it looks at no clock"),
+        F::LatencySpike | F::StuckIo | F::ClockJump | F::ClockSkew | F::ClockStop | F::ProcessPause => {
+            Promise::Made("it looks at no clock")
+        }
         F::BitRot | F::TransitRot | F::LatentSector | F::MisdirectedWrite | F::MisdirectedRead | F::StaleRead => {
             Promise::NotMade("checksums are compared by recovery and check_integrity(), not by reads")
         }
+        _ => Promise::NotMade("nothing of the kind reaches it: one caller in one process"),
     }
 }
 

@@ -111,10 +111,13 @@ impl Engine for Sqlite {
             F::SyncError => Promise::NotMade(
                 "atomiccommit.html assumes that a sync flushes; of pages that a failed one drops, nothing",
             ),
-            F::LatencySpike | F::StuckIo | F::ClockJump => Promise::Made("it looks at no clock"),
+            F::LatencySpike | F::StuckIo | F::ClockJump | F::ClockSkew | F::ClockStop | F::ProcessPause => {
+                Promise::Made("it looks at no clock")
+            }
             F::BitRot | F::TransitRot | F::LatentSector | F::MisdirectedWrite | F::MisdirectedRead | F::StaleRead => {
                 Promise::NotMade("atomiccommit.html: detecting damage is left to the hardware and the operating system")
             }
+            _ => Promise::NotMade("nothing of the kind reaches it: one caller in one process"),
         }
     }
 
