@@ -1,7 +1,13 @@
 //! SQL scripts, cut off before every change that they make to the disk; and the recoveries, cut off in turn.
+//!
+//! Two short scripts here, exhaustively from the creation of the database on; and a share of all scripts that there are.
+//! `HELIOS_SCRIPTS=all` runs all of them, as `helios sim scripts` does.
+
+use std::time::Duration;
 
 use helios_sim::Explore;
-use helios_workloads::script::explore_script;
+use helios_sqllogic::corpora;
+use helios_workloads::script::{ScriptReport, Sweep, SweepReport, directory, explore_script, sweep};
 
 /// Images that a script is worth at least.
 fn explored(name: &str, statements: &[&str], images_min: u64) {
@@ -10,7 +16,7 @@ fn explored(name: &str, statements: &[&str], images_min: u64) {
     let explored = &report.explored;
     println!("{name}: {} statements, {explored}; {:.0} images/s", report.statements, explored.images_per_second());
     for statement in &report.unsupported {
-        println!("  not supported: {statement}");
+        println!("  not supported: {}: {}", statement.sql, statement.answer);
     }
     explored.assert_clean();
     assert!(explored.distinct >= images_min, "{explored}");
@@ -66,4 +72,53 @@ fn definitions_are_exactly_before_or_after() {
         "INSERT INTO a (id) VALUES (1)",
     ];
     explored("definitions", &statements, 5_000);
+}
+
+fn swept(config: &Sweep) -> SweepReport {
+    let report = sweep(config, &|script: &ScriptReport| println!("{script}"));
+    print!("{report}");
+    assert!(report.is_clean(), "{report}");
+    report
+}
+
+/// Statements that sqllogic's scripts do not have: COPY with data, writes in queries, asynchronous commits, two clients.
+#[test]
+fn whatever_writes_is_exactly_before_or_after() {
+    let config = Sweep { paths: vec![directory()], images_per_statement: 24, ..Sweep::default() };
+    let report = swept(&config);
+    let totals = report.totals();
+    assert!(totals.unsupported + totals.deviating == 0, "{:?}", report.scripts);
+    assert!(totals.distinct > 1_000 && totals.in_recovery[2] > 0, "{totals:?}");
+}
+
+/// A share of sqllogic's scripts.
+#[test]
+fn scripts_recorded_from_postgresql_survive_crashes() {
+    let mut paths = helios_sqllogic::script::files(&[helios_sqllogic::script::directory()]);
+    let everything = std::env::var_os("HELIOS_SCRIPTS").is_some_and(|which| which == "all");
+    let config = match everything {
+        true => Sweep::default(),
+        false => {
+            let mut number = 0;
+            paths.retain(|_| {
+                number += 1;
+                number % 9 == 4
+            });
+            Sweep { paths, images_per_statement: 8, time_max: Some(Duration::from_secs(8)), ..Sweep::default() }
+        }
+    };
+    let totals = swept(&config).totals();
+    assert!(totals.distinct > 300, "{totals:?}");
+}
+
+/// A slice of SQLite's sample, where it is.
+#[test]
+fn scripts_of_sqlite_survive_crashes() {
+    let Some(paths) = corpora::sqlite(&["select1.test"]) else {
+        println!("skipped: SQLite's scripts are not here (HELIOS_CORPORA)");
+        return;
+    };
+    let config = Sweep { paths, images_per_statement: 6, time_max: Some(Duration::from_secs(3)), ..Sweep::default() };
+    let totals = swept(&config).totals();
+    assert!(totals.distinct > 30, "{totals:?}");
 }
