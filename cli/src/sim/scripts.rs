@@ -14,11 +14,14 @@ pub(super) struct ScriptsArguments {
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Crash images of each statement; where there are more, a sample.
-    #[arg(long, default_value_t = 60, value_name = "N")]
+    #[arg(long, default_value_t = 400, value_name = "N")]
     images_per_statement: usize,
     /// How often a recovery is crashed in turn, at most three times.
     #[arg(long, default_value_t = 3, value_name = "N")]
     depth: u32,
+    /// At how many points each recovery is crashed, other ones each time.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    recovery_points: usize,
     /// Decides which images are looked at where there are more.
     #[arg(long, default_value_t = 0, value_name = "SEED")]
     seed: u64,
@@ -42,6 +45,7 @@ pub(super) fn run(arguments: &ScriptsArguments) -> ExitCode {
         paths: if arguments.paths.is_empty() { defaults.paths } else { arguments.paths.clone() },
         images_per_statement: arguments.images_per_statement,
         depth: arguments.depth,
+        recovery_points: arguments.recovery_points,
         seed: arguments.seed,
         line: arguments.line,
         jobs: arguments.jobs.unwrap_or(defaults.jobs),

@@ -273,7 +273,7 @@ impl<Check> Search<'_, Check> {
             profile: self.config.profile.clone(),
             timing: self.config.timing,
             buggify: self.config.buggify,
-            trace: TraceLevel::Hash,
+            trace: TraceLevel::Off,
             image: image.clone(),
             ..WorldConfig::new(Choices::seeded(self.config.seed ^ id))
         })

@@ -84,7 +84,7 @@ fn swept(config: &Sweep) -> SweepReport {
 /// Statements that sqllogic's scripts do not have: COPY with data, writes in queries, asynchronous commits, two clients.
 #[test]
 fn whatever_writes_is_exactly_before_or_after() {
-    let config = Sweep { paths: vec![directory()], images_per_statement: 24, ..Sweep::default() };
+    let config = Sweep { paths: vec![directory()], images_per_statement: 16, ..Sweep::default() };
     let report = swept(&config);
     let totals = report.totals();
     assert!(totals.unsupported + totals.deviating == 0, "{:?}", report.scripts);

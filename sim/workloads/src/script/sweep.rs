@@ -25,6 +25,8 @@ pub struct Sweep {
     pub images_per_statement: usize,
     /// How often a recovery is crashed in turn.
     pub depth: u32,
+    /// At how many of its points; with two images of each.
+    pub recovery_points: usize,
     /// Decides which images are sampled where there are more.
     pub seed: u64,
     /// Threads.
@@ -41,8 +43,9 @@ impl Default for Sweep {
     fn default() -> Sweep {
         Sweep {
             paths: vec![helios_sqllogic::script::directory(), directory()],
-            images_per_statement: 60,
+            images_per_statement: 400,
             depth: 3,
+            recovery_points: 1,
             seed: 0,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             line: None,
@@ -155,12 +158,10 @@ fn explore_file(
     let explore = Explore {
         image: image.clone(),
         seed: config.seed,
-        images_max: 200,
-        cuts_max: 4,
+        images_max: 400,
         depth: config.depth,
-        recovery_points_max: 1,
+        recovery_points_max: config.recovery_points,
         recovery_images_max: 2,
-        recoveries_percent: 50,
         stage_images_max: config.images_per_statement,
         stages,
         time_max,
@@ -180,12 +181,10 @@ fn explore_file(
 
 /// What breaks the same promise again.
 fn command(config: &Sweep, path: &Path, line: Option<u32>) -> String {
-    let Sweep { images_per_statement, depth, seed, .. } = config;
+    let Sweep { images_per_statement, depth, recovery_points, seed, .. } = config;
     let line = line.map(|line| format!(" --line {line}")).unwrap_or_default();
-    let path = path.display();
-    format!(
-        "helios sim scripts {path}{line} --images-per-statement {images_per_statement} --depth {depth} --seed {seed}"
-    )
+    let sampled = format!("--images-per-statement {images_per_statement} --recovery-points {recovery_points}");
+    format!("helios sim scripts {}{line} {sampled} --depth {depth} --seed {seed}", path.display())
 }
 
 impl SweepReport {
