@@ -42,7 +42,7 @@ pub(super) struct ScriptsArguments {
 pub(super) fn run(arguments: &ScriptsArguments) -> ExitCode {
     let defaults = Sweep::default();
     let config = Sweep {
-        paths: if arguments.paths.is_empty() { defaults.paths } else { arguments.paths.clone() },
+        paths: if arguments.paths.is_empty() { defaults.paths.clone() } else { arguments.paths.clone() },
         images_per_statement: arguments.images_per_statement,
         depth: arguments.depth,
         recovery_points: arguments.recovery_points,
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &ScriptsArguments) -> ExitCode {
         line: arguments.line,
         jobs: arguments.jobs.unwrap_or(defaults.jobs),
         time_max: arguments.seconds.map(Duration::from_secs),
-        bundles: defaults.bundles,
+        ..defaults
     };
     let progress = ProgressBar::new(config.scripts() as u64);
     let style = ProgressStyle::with_template("{pos} of {len} scripts {wide_bar} {elapsed}");

@@ -208,13 +208,9 @@ where
             points.push(Point { cut: world.disk().power_cut(), promised: ledger.page() });
             drop(world);
             search.report.events = points.len() as u64 - 1;
-            let is_staged = config.stage_images_max < usize::MAX;
             for Planned { event, images_max } in plan::plan(config, &points) {
-                let point = &points[event];
-                if !is_staged || search.report.violation_stages.last() != Some(&point.promised.stage) {
-                    let whereabouts = format!("before event {event} of the script");
-                    search.visit(point, event as u64, &whereabouts, 0, images_max);
-                }
+                let whereabouts = format!("before event {event} of the script");
+                search.visit(&points[event], event as u64, &whereabouts, 0, images_max);
             }
         }
         Err(violation) => search.blame(violation.with("in the script, before any crash"), ledger.page().stage),
@@ -284,8 +280,11 @@ impl<Check> Search<'_, Check> {
         self.report.violation_stages.push(stage);
     }
 
-    fn is_over(&self) -> bool {
+    /// Whether nothing more is looked at in this stage.
+    fn is_over(&self, stage: u64) -> bool {
+        let is_staged = self.config.stage_images_max < usize::MAX;
         self.report.violations.len() >= self.config.violations_max
+            || (is_staged && self.report.violation_stages.last() == Some(&stage))
             || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
@@ -301,7 +300,7 @@ impl<Check> Search<'_, Check> {
         let combinations =
             fates::combinations(&point.cut, self.config.crash, self.config.cuts_max, images_max, &choices);
         for fates in combinations {
-            if self.is_over() {
+            if self.is_over(point.promised.stage) {
                 return;
             }
             self.report.images += 1;
@@ -322,7 +321,7 @@ impl<Check> Search<'_, Check> {
                 self.restart(&world, point, hash, whereabouts, Some(&fates), depth);
             }
         }
-        if self.config.kills && depth == 0 && point.cut.changes() > 0 && !self.is_over() {
+        if self.config.kills && depth == 0 && point.cut.changes() > 0 && !self.is_over(point.promised.stage) {
             self.report.kills += 1;
             let id = SplitMix64::step(id).1;
             let world = self.world(&DiskImage::empty(), id);

@@ -94,7 +94,7 @@ impl Promised {
             return "before the first statement".to_owned();
         };
         let when = if self.under_way { "while this ran" } else { "after this was acknowledged" };
-        format!("{} line {}, {when}: {}", self.script.name, step.line, step.sql)
+        format!("{when}: {}", step.sql)
     }
 }
 

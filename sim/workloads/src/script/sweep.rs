@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use helios_env::sync::Mutex;
-use helios_sim::{DiskImage, Explore, Explored, Violation};
+use helios_sim::{DeviceProfile, DiskImage, Explore, Explored};
 use helios_sqllogic::script::Dialect;
 use helios_sqllogic::{ratchet, steps};
 
@@ -27,6 +27,8 @@ pub struct Sweep {
     pub depth: u32,
     /// At how many of its points; with two images of each.
     pub recovery_points: usize,
+    /// What the disk promises.
+    pub profile: DeviceProfile,
     /// Decides which images are sampled where there are more.
     pub seed: u64,
     /// Threads.
@@ -46,6 +48,7 @@ impl Default for Sweep {
             images_per_statement: 400,
             depth: 3,
             recovery_points: 1,
+            profile: DeviceProfile::default(),
             seed: 0,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             line: None,
@@ -154,9 +157,10 @@ fn explore_file(
         }
     };
     let name = path.strip_prefix(directory()).map_or_else(|_| ratchet::name(path), |path| path.display().to_string());
-    let lines: Vec<u32> = steps.iter().map(|step| step.line).collect();
+    let statements: Vec<_> = steps.iter().map(|step| (step.line, step.sql.clone())).collect();
     let explore = Explore {
         image: image.clone(),
+        profile: config.profile.clone(),
         seed: config.seed,
         images_max: 400,
         depth: config.depth,
@@ -172,9 +176,11 @@ fn explore_file(
     let mut report = explore_steps(&explore, Script { name, steps, one_in: 4 });
     let Explored { violations, violation_stages, .. } = &mut report.explored;
     for (violation, stage) in violations.iter_mut().zip(violation_stages) {
-        let line = stage.checked_sub(1).and_then(|index| lines.get(index as usize));
-        let bare = std::mem::replace(violation, Violation::new(""));
-        *violation = bare.with(format!("again: {}", command(config, path, line.copied())));
+        let statement = stage.checked_sub(1).and_then(|index| statements.get(index as usize));
+        if let Some((line, sql)) = statement {
+            violation.context.insert(0, format!("{} line {line}: {sql}", report.name));
+        }
+        violation.context.push(format!("again: {}", command(config, path, statement.map(|(line, _)| *line))));
     }
     Ok(report)
 }
