@@ -5,9 +5,9 @@
 //!
 //! ```text
 //! statement ok
-//! copy t from stdin;
-//! 1	one
-//! 2	\N
+//! copy t from stdin with (format csv);
+//! 1,one
+//! 2,
 //! \.
 //! ```
 

@@ -109,7 +109,7 @@ pub(super) async fn check(env: Env, ledger: &Ledger<Promised>, script: &Script) 
     if is_thorough {
         count_by_sql(&database, &found).await?;
     }
-    leave_a_row(&database, ledger).await?;
+    Box::pin(leave_a_row(&database, ledger)).await?;
     if is_thorough {
         database.close().await?;
     }
