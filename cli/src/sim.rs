@@ -1,5 +1,7 @@
 //! `helios sim`: the whole database in the simulated world, as long as one likes.
 
+mod scripts;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -19,6 +21,9 @@ enum SimCommand {
     /// Live many simulated lives, one per seed: power cuts, kills, torn and lost writes, failing disks, clients that leave.
     /// A failure is shrunk and left in target/sim/failures with the command that replays it.
     Run(RunArguments),
+    /// Run SQL scripts with a crash before every change that each of their statements makes to the disk, and crash the
+    /// recoveries in turn: what is found is exactly the state before the statement or after it.
+    Scripts(scripts::ScriptsArguments),
     /// Live the life in a failure's directory again, step by step.
     Replay(ReplayArguments),
     /// List the workloads.
@@ -62,6 +67,7 @@ struct ReplayArguments {
 pub(crate) fn run(arguments: &SimArguments) -> ExitCode {
     match &arguments.command {
         SimCommand::Run(arguments) => run_swarms(arguments),
+        SimCommand::Scripts(arguments) => scripts::run(arguments),
         SimCommand::Replay(arguments) => replay_bundle(arguments),
         SimCommand::List => {
             for workload in helios_workloads::all() {

@@ -17,6 +17,8 @@ use crate::faults::FaultKind;
 /// How much of a trace to keep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TraceLevel {
+    /// Nothing, not even the hash: for worlds that live for a millisecond and are never compared.
+    Off,
     /// The hash alone.
     #[default]
     Hash,
@@ -116,11 +118,13 @@ pub struct Entry {
 }
 
 #[derive(Default)]
-pub(crate) struct Trace(Mutex<State>);
+pub(crate) struct Trace {
+    level: TraceLevel,
+    state: Mutex<State>,
+}
 
 #[derive(Default)]
 struct State {
-    level: TraceLevel,
     hash: u64,
     count: u64,
     entries: Vec<Entry>,
@@ -128,34 +132,42 @@ struct State {
 
 impl Trace {
     pub(crate) fn new(level: TraceLevel) -> Trace {
-        Trace(Mutex::new(State { level, ..State::default() }))
+        Trace { level, state: Mutex::default() }
     }
 
     pub(crate) fn record(&self, at: Instant, event: Event) {
-        let mut state = self.0.lock();
+        if self.level == TraceLevel::Off {
+            return;
+        }
+        let mut state = self.state.lock();
         if !event.is_detail() {
             state.hash = mix(mix(state.hash, at.0), event.hash());
             state.count += 1;
         }
-        if state.level == TraceLevel::Full {
+        if self.level == TraceLevel::Full {
             state.entries.push(Entry { at, event });
         }
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.0.lock().level == TraceLevel::Full
+        self.level == TraceLevel::Full
+    }
+
+    /// A hash of bytes that are moved, if anybody is to know.
+    pub(crate) fn digest(&self, bytes: &[u8]) -> u64 {
+        if self.level == TraceLevel::Off || bytes.is_empty() { 0 } else { xxh3_64(bytes) }
     }
 
     pub(crate) fn hash(&self) -> u64 {
-        self.0.lock().hash
+        self.state.lock().hash
     }
 
     pub(crate) fn count(&self) -> u64 {
-        self.0.lock().count
+        self.state.lock().count
     }
 
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        self.0.lock().entries.clone()
+        self.state.lock().entries.clone()
     }
 }
 

@@ -14,6 +14,7 @@
 //! ```
 //!
 //! A failing statement does not end its script: the rest is run and counted. Each script gets a database of its own.
+//! Whoever has another use for the statements of a script takes them as [`steps`]: the simulator cuts them off.
 //! Corpora of others are run in place, found by `HELIOS_CORPORA`: see [`corpora`].
 
 pub mod corpora;
@@ -23,3 +24,4 @@ pub mod ratchet;
 pub mod record;
 pub mod script;
 pub mod served;
+pub mod steps;

@@ -23,6 +23,14 @@ pub enum Dialect {
     Sqlite,
 }
 
+impl Dialect {
+    /// That of a file, by its name: SQLite's end in `.test`.
+    #[must_use]
+    pub fn of(path: &Path) -> Dialect {
+        if path.extension().is_some_and(|extension| extension == "test") { Dialect::Sqlite } else { Dialect::Ours }
+    }
+}
+
 /// What came of a script.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
@@ -71,6 +79,14 @@ pub fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts")
 }
 
+/// The records of a script, in order.
+pub(crate) fn records(path: &Path, dialect: Dialect) -> Result<Vec<Record<DefaultColumnType>>, String> {
+    let describe = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| describe(&error))?;
+    let text = if dialect == Dialect::Sqlite { without_remarks(&text) } else { text };
+    parse_with_name(&text, path.to_string_lossy()).map_err(|error| describe(&error))
+}
+
 /// Runs a script in a database of its own.
 ///
 /// # Errors
@@ -78,9 +94,7 @@ pub fn directory() -> PathBuf {
 /// When the file cannot be read, is no script, or no database is to be had.
 pub fn run(path: &Path, dialect: Dialect, place: &Place) -> Result<Outcome, String> {
     let describe = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| describe(&error))?;
-    let text = if dialect == Dialect::Sqlite { without_remarks(&text) } else { text };
-    let records = parse_with_name(&text, path.to_string_lossy()).map_err(|error| describe(&error))?;
+    let records = records(path, dialect)?;
     let room = place.room().map_err(|error| describe(&error))?;
     let types = Arc::new(Mutex::new(String::new()));
     let rendering = match dialect {
@@ -160,7 +174,7 @@ fn letters(types: &[DefaultColumnType]) -> String {
 }
 
 /// Conditions are honoured as for `postgresql`.
-fn applies(conditions: &[Condition]) -> bool {
+pub(crate) fn applies(conditions: &[Condition]) -> bool {
     conditions.iter().all(|condition| match condition {
         Condition::OnlyIf { label } => label == "postgresql",
         Condition::SkipIf { label } => label != "postgresql",

@@ -4,8 +4,9 @@
 //! *reserved*: [`RESERVE`] ahead, so that one record serves many calls. A reservation is an ordinary commit enqueued
 //! before the first number of it is handed out. Nobody waits for it, and it may fail alone: a full disk voids one batch
 //! of the log and takes the next. So a reservation is *owed* until a commit that carried it has succeeded: every
-//! transaction carries what is owed in its own record, and one that used a number and commits finds it reserved. A
-//! crash loses at most the numbers reserved and not used, as PostgreSQL's does.
+//! transaction carries what is owed in its own record, and one that used a number and commits finds it reserved, also
+//! when using it was all that it did: its client may have written the number down elsewhere. A crash loses at most the
+//! numbers reserved and not used, as PostgreSQL's does.
 
 use std::collections::BTreeMap;
 
@@ -146,6 +147,11 @@ impl Sequences {
             state.owed.values().filter(|owed| !dropped.contains(&owed.sequence_id)).copied().collect();
         batch.sequences.extend_from_slice(&reservations);
         (self.storage.enqueue_commit(batch, durability), Carried { reservations, dropped })
+    }
+
+    /// Whether there are reservations that no commit is known to have carried.
+    pub(crate) fn owe(&self) -> bool {
+        !self.state.lock().owed.is_empty()
     }
 
     /// A commit has succeeded: what it carried is owed no longer.

@@ -171,6 +171,7 @@ impl Transactions {
             command: AtomicU32::new(0),
             snapshot: Mutex::new(None),
             savepoints: Mutex::default(),
+            numbered: AtomicBool::new(false),
             finished: AtomicBool::new(false),
         }
     }
@@ -194,6 +195,8 @@ pub struct Transaction {
     command: AtomicU32,
     snapshot: Mutex<Option<Snapshot>>,
     savepoints: Mutex<Vec<Savepoint>>,
+    /// It was given numbers of sequences.
+    numbered: AtomicBool,
     finished: AtomicBool,
 }
 
@@ -219,6 +222,12 @@ impl Transaction {
             self.shared.locks.add_writer(&self.owner);
         }
         self.xid.load(Ordering::Relaxed)
+    }
+
+    /// It was given a number of a sequence, or has set one: its commit is acknowledged once no crash can make the
+    /// sequence give that number again, though it be all that the transaction did.
+    pub fn used_sequences(&self) {
+        self.numbered.store(true, Ordering::Relaxed);
     }
 
     /// Whether it has buffered writes.
@@ -575,11 +584,14 @@ impl Transaction {
         let writes = self.owner.write_set.lock().writes();
         let batch =
             WriteBatch { catalog_version, writes, dropped_spaces, dropped_sequences, layouts, ..WriteBatch::default() };
-        if batch == (WriteBatch { catalog_version, ..WriteBatch::default() }) {
+        let batch = if batch != (WriteBatch { catalog_version, ..WriteBatch::default() }) {
+            WriteBatch { xid: self.assign_xid(), ..batch }
+        } else if self.numbered.load(Ordering::Relaxed) && self.shared.sequences.owe() {
+            WriteBatch::default()
+        } else {
             self.shared.locks.end(&self.owner);
             return Ok(None);
-        }
-        let batch = WriteBatch { xid: self.assign_xid(), ..batch };
+        };
         let (outcome, carried) = self.shared.sequences.enqueue(batch, durability);
         let (shared, owner) = (self.shared.clone(), self.owner.clone());
         let mut committing = Committing { shared, owner, outcome: Some(outcome), carried, on_published };

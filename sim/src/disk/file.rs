@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use helios_env::{Buf, ErrorKind, File, Io, IoError, OpenOptions, Pending, Result, SyncMode, pending};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::FailedSync;
 use super::image::Ino;
@@ -273,7 +272,7 @@ impl Place {
     fn read(&self, mount: &Submitted<'_>, state: &mut DiskState, offset: u64, mut buf: Buf) -> Io {
         let result = self.read_into(mount, state, offset, &mut buf).map_err(|error| error.at(&self.path));
         let moved = result.as_ref().map_or(0, |n| *n);
-        let data = if moved > 0 { xxh3_64(&buf[..moved]) } else { 0 };
+        let data = mount.core.trace.digest(&buf[..moved]);
         mount.trace(
             "read",
             &self.path,
@@ -342,7 +341,7 @@ impl Place {
         let index = state.in_flight.iter().position(|w| w.id == id).expect("a write under way is registered");
         let InFlight { offset, data, .. } = state.in_flight.remove(index);
         state.tell(|_| DiskEvent::Landed { write: id });
-        let (len, hash) = (data.len() as u64, xxh3_64(&data));
+        let (len, hash) = (data.len() as u64, mount.core.trace.digest(&data));
         let result = self.write(mount, state, offset, data).map_err(|error| error.at(&self.path));
         mount.trace("write", &self.path, Some(self.ino), [offset, len, hash], result.as_ref().map(|n| *n as u64));
         result

@@ -41,6 +41,13 @@ enum Recipe {
     },
 }
 
+/// How many combinations [`combinations`] would give.
+pub(super) fn count(cut: &PowerCut, crash: Crash, cuts_max: u32, max: usize) -> usize {
+    let fates = |i| cut.fates(i, crash, cuts_max).len() as u64;
+    let product = (0..cut.changes()).try_fold(1u64, |product, i| product.checked_mul(fates(i)));
+    product.map_or(max, |count| usize::try_from(count).unwrap_or(max).min(max))
+}
+
 /// At most `max` combinations of fates of the changes in `cut`.
 pub(super) fn combinations<'a>(
     cut: &'a PowerCut,

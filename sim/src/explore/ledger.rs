@@ -16,6 +16,8 @@ pub(super) struct Page<S> {
     pub(super) version: u64,
     /// Told apart from other histories that began with the same page.
     line: u64,
+    /// The part of the script that runs.
+    pub(super) stage: u64,
 }
 
 impl<S> Clone for Ledger<S> {
@@ -26,14 +28,14 @@ impl<S> Clone for Ledger<S> {
 
 impl<S> Clone for Page<S> {
     fn clone(&self) -> Page<S> {
-        Page { state: self.state.clone(), version: self.version, line: self.line }
+        Page { state: self.state.clone(), version: self.version, line: self.line, stage: self.stage }
     }
 }
 
 impl<S: Clone> Ledger<S> {
     /// A ledger that begins with `state`.
     pub fn new(state: S) -> Ledger<S> {
-        Ledger(Arc::new(Mutex::new(Page { state: Arc::new(state), version: 0, line: 0 })))
+        Ledger(Arc::new(Mutex::new(Page { state: Arc::new(state), version: 0, line: 0, stage: 0 })))
     }
 
     /// What stands there now.
@@ -46,6 +48,11 @@ impl<S: Clone> Ledger<S> {
         let mut page = self.0.lock();
         page.version = SplitMix64::step(page.version ^ page.line).1;
         change(Arc::make_mut(&mut page.state))
+    }
+
+    /// A part of the script begins, one of its statements, say: [`super::Explore::stage_images_max`] is a bound for each.
+    pub fn enter(&self, stage: u64) {
+        self.0.lock().stage = stage;
     }
 
     pub(super) fn page(&self) -> Page<S> {

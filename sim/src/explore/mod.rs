@@ -19,20 +19,27 @@
 //! way, as soon as it is. The check reads the ledger as it stood at the moment of the crash. It may write too: what
 //! one recovery has shown, no later crash may take back.
 //!
+//! A long script says where its parts begin ([`Ledger::enter`]), and each part gets a bound of its own: see
+//! [`Explore::stage_images_max`]. What is looked at in one part does not depend on the others, so that one of them can
+//! be explored again alone.
+//!
 //! Images are told apart by content. One that was checked already against the same ledger is skipped.
 
 mod fates;
 mod ledger;
+mod plan;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use helios_env::Env;
 use helios_env::hash::HashMap;
 use helios_env::sync::Mutex;
+use helios_env::{Env, SplitMix64};
 
 pub use ledger::Ledger;
+use plan::Planned;
 
 use crate::choices::Choices;
 use crate::disk::{Crash, DeviceProfile, DiskImage, Fate, PowerCut, Timing};
@@ -68,10 +75,17 @@ pub struct Explore {
     pub recovery_points_max: usize,
     /// Images per crash point in a recovery.
     pub recovery_images_max: usize,
+    /// In how many of a hundred restarts the recovery is crashed in turn.
+    pub recoveries_percent: u32,
     /// Also kill the process at every point: it starts again on a cache that holds what the disk does not.
     pub kills: bool,
     /// Crash points of the script; if it has more, a sample of them.
     pub points_max: usize,
+    /// Images of one stage of the script. Where there could be more, a sample of its crash points, and of the images of
+    /// each; a stage in which a promise was broken ends there.
+    pub stage_images_max: usize,
+    /// Look at these stages alone.
+    pub stages: Option<RangeInclusive<u64>>,
     /// No further images after this much real time.
     pub time_max: Option<Duration>,
     /// Violations after which to stop.
@@ -94,8 +108,11 @@ impl Default for Explore {
             depth: 1,
             recovery_points_max: 12,
             recovery_images_max: 16,
+            recoveries_percent: 100,
             kills: true,
             points_max: usize::MAX,
+            stage_images_max: usize::MAX,
+            stages: None,
             time_max: None,
             violations_max: 1,
             bundle: None,
@@ -116,10 +133,14 @@ pub struct Explored {
     pub in_recovery: [u64; 3],
     /// Restarts on the cache of a killed process.
     pub kills: u64,
+    /// Restarts whose recovery was crashed in turn.
+    pub recoveries: u64,
     /// Whether [`Explore::time_max`] ended it before its end.
     pub out_of_time: bool,
     /// Broken promises.
     pub violations: Vec<Violation>,
+    /// The stage of the script in which each of them was broken.
+    pub violation_stages: Vec<u64>,
     /// Real time.
     pub elapsed: Duration,
 }
@@ -177,7 +198,7 @@ where
     let deadline = config.time_max.map(|time| begun + time);
     let mut search = Search { config, check, deadline, visited: HashMap::default(), report: Explored::default() };
     let ledger = Ledger::new(promised);
-    let world = search.world(&config.image);
+    let world = search.world(&config.image, 0);
     let points = record(&world, &ledger, usize::MAX);
     let end = run(&world, script(world.env(), ledger.clone()));
     world.disk().observe(None);
@@ -187,11 +208,12 @@ where
             points.push(Point { cut: world.disk().power_cut(), promised: ledger.page() });
             drop(world);
             search.report.events = points.len() as u64 - 1;
-            for event in sample(points.len(), config.points_max, config.seed) {
-                search.visit(&points[event], &format!("before event {event} of the script"), 0);
+            for Planned { event, images_max } in plan::plan(config, &points) {
+                let whereabouts = format!("before event {event} of the script");
+                search.visit(&points[event], event as u64, &whereabouts, 0, images_max);
             }
         }
-        Err(violation) => search.report.violations.push(violation.with("in the script, before any crash")),
+        Err(violation) => search.blame(violation.with("in the script, before any crash"), ledger.page().stage),
     }
     search.report.elapsed = begun.elapsed();
     search.report.out_of_time = deadline.is_some_and(|deadline| Instant::now() >= deadline);
@@ -241,37 +263,44 @@ struct Search<'a, Check> {
 }
 
 impl<Check> Search<'_, Check> {
-    fn world(&self, image: &DiskImage) -> World {
+    fn world(&self, image: &DiskImage, id: u64) -> World {
         World::new(WorldConfig {
             faults: Faults::none(),
             profile: self.config.profile.clone(),
             timing: self.config.timing,
             buggify: self.config.buggify,
-            trace: TraceLevel::Hash,
+            trace: TraceLevel::Off,
             image: image.clone(),
-            ..WorldConfig::new(Choices::seeded(self.config.seed))
+            ..WorldConfig::new(Choices::seeded(self.config.seed ^ id))
         })
     }
 
-    fn is_over(&self) -> bool {
+    fn blame(&mut self, violation: Violation, stage: u64) {
+        self.report.violations.push(violation);
+        self.report.violation_stages.push(stage);
+    }
+
+    /// Whether nothing more is looked at in this stage.
+    fn is_over(&self, stage: u64) -> bool {
+        let is_staged = self.config.stage_images_max < usize::MAX;
         self.report.violations.len() >= self.config.violations_max
+            || (is_staged && self.report.violation_stages.last() == Some(&stage))
             || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
-    /// Checks the images of one crash point.
-    fn visit<S, F, E>(&mut self, point: &Point<S>, whereabouts: &str, depth: u32)
+    /// Checks at most `images_max` images of one crash point, called `id`.
+    fn visit<S, F, E>(&mut self, point: &Point<S>, id: u64, whereabouts: &str, depth: u32, images_max: usize)
     where
         S: Clone + Send + Sync + 'static,
         Check: Fn(Env, Ledger<S>) -> F,
         F: Future<Output = Result<(), E>>,
         E: Into<Violation>,
     {
-        let images_max = if depth == 0 { self.config.images_max } else { self.config.recovery_images_max };
-        let choices = Choices::seeded(self.config.seed ^ self.report.images);
+        let choices = Choices::seeded(self.config.seed ^ id);
         let combinations =
             fates::combinations(&point.cut, self.config.crash, self.config.cuts_max, images_max, &choices);
         for fates in combinations {
-            if self.is_over() {
+            if self.is_over(point.promised.stage) {
                 return;
             }
             self.report.images += 1;
@@ -288,15 +317,16 @@ impl<Check> Search<'_, Check> {
                         self.report.in_recovery[(depth - 1).min(2) as usize] += 1;
                     }
                 }
-                let world = self.world(&image);
+                let world = self.world(&image, hash);
                 self.restart(&world, point, hash, whereabouts, Some(&fates), depth);
             }
         }
-        if self.config.kills && depth == 0 && point.cut.changes() > 0 && !self.is_over() {
+        if self.config.kills && depth == 0 && point.cut.changes() > 0 && !self.is_over(point.promised.stage) {
             self.report.kills += 1;
-            let world = self.world(&DiskImage::empty());
+            let id = SplitMix64::step(id).1;
+            let world = self.world(&DiskImage::empty(), id);
             world.disk().resume(&point.cut);
-            self.restart(&world, point, self.report.kills, whereabouts, None, depth);
+            self.restart(&world, point, id, whereabouts, None, depth);
         }
     }
 
@@ -316,30 +346,43 @@ impl<Check> Search<'_, Check> {
         E: Into<Violation>,
     {
         let ledger = Ledger::resume(&point.promised, id);
-        let deeper = depth < self.config.depth.min(3);
+        let drawn = SplitMix64::step(self.config.seed ^ id.rotate_left(32)).1 % 100;
+        let deeper = depth < self.config.depth.min(3) && drawn < u64::from(self.config.recoveries_percent);
         let points = deeper.then(|| record(world, &ledger, 10_000));
         if let Err(violation) = run(world, (self.check)(world.env(), ledger.clone())) {
             let mut violation = explain(violation, point, whereabouts, fates);
             if let Some(directory) = &self.config.bundle {
-                violation = match leave(directory, &violation, point, fates) {
+                let directory = numbered(directory, self.report.violations.len());
+                violation = match leave(&directory, &violation, point, fates) {
                     Ok(()) => violation.with(format!("the image is in {}", directory.display())),
                     Err(error) => violation.with(format!("the image could not be written: {error}")),
                 };
             }
-            self.report.violations.push(violation);
+            self.blame(violation, point.promised.stage);
             return;
         }
         let Some(points) = points else { return };
         world.disk().observe(None);
         let mut points = std::mem::take(&mut *points.lock());
         points.push(Point { cut: world.disk().power_cut(), promised: ledger.page() });
+        self.report.recoveries += 1;
         let died = if fates.is_some() { "crash" } else { "kill" };
         // If they are too many, others from each image: a pattern would miss the same step of every recovery.
         for event in sample(points.len(), self.config.recovery_points_max, self.config.seed ^ id) {
             let whereabouts = format!("before event {event} of the recovery from a {died} {whereabouts}");
-            self.visit(&points[event], &whereabouts, depth + 1);
+            let id = SplitMix64::step(id ^ event as u64).1;
+            self.visit(&points[event], id, &whereabouts, depth + 1, self.config.recovery_images_max);
         }
     }
+}
+
+/// The directory of the first violation, and others beside it.
+fn numbered(directory: &Path, violations: usize) -> PathBuf {
+    let mut path = directory.as_os_str().to_owned();
+    if violations > 0 {
+        path.push(format!("-{}", violations + 1));
+    }
+    path.into()
 }
 
 /// Writes a violation down, with the disk that the program started from.

@@ -1,7 +1,11 @@
 //! SQL scripts, cut off before every change that they make to the disk; and the recoveries, cut off in turn.
+//!
+//! Two short scripts here, exhaustively from the creation of the database on; and a share of all scripts that there are.
+//! `HELIOS_SCRIPTS=all` runs all of them, as `helios sim scripts` does.
 
-use helios_sim::Explore;
-use helios_workloads::script::explore_script;
+use helios_sim::{DeviceProfile, Explore};
+use helios_sqllogic::corpora;
+use helios_workloads::script::{ScriptReport, Sweep, SweepReport, directory, explore_script, sweep};
 
 /// Images that a script is worth at least.
 fn explored(name: &str, statements: &[&str], images_min: u64) {
@@ -10,7 +14,7 @@ fn explored(name: &str, statements: &[&str], images_min: u64) {
     let explored = &report.explored;
     println!("{name}: {} statements, {explored}; {:.0} images/s", report.statements, explored.images_per_second());
     for statement in &report.unsupported {
-        println!("  not supported: {statement}");
+        println!("  not supported: {}: {}", statement.sql, statement.answer);
     }
     explored.assert_clean();
     assert!(explored.distinct >= images_min, "{explored}");
@@ -66,4 +70,60 @@ fn definitions_are_exactly_before_or_after() {
         "INSERT INTO a (id) VALUES (1)",
     ];
     explored("definitions", &statements, 5_000);
+}
+
+fn swept(config: &Sweep) -> SweepReport {
+    let report = sweep(config, &|script: &ScriptReport| println!("{script}"));
+    print!("{report}");
+    assert!(report.is_clean(), "{report}");
+    report
+}
+
+/// Statements that sqllogic's scripts do not have: COPY with data, writes in queries, asynchronous commits, two clients.
+#[test]
+fn whatever_writes_is_exactly_before_or_after() {
+    let config = Sweep { paths: vec![directory()], images_per_statement: 16, ..Sweep::default() };
+    let report = swept(&config);
+    let totals = report.totals();
+    assert!(totals.unsupported + totals.deviating == 0, "{:?}", report.scripts);
+    assert!(totals.distinct > 1_000 && totals.in_recovery[2] > 0, "{totals:?}");
+}
+
+/// A share of sqllogic's scripts, the same each time.
+#[test]
+fn scripts_recorded_from_postgresql_survive_crashes() {
+    let scripts = helios_sqllogic::script::files(&[helios_sqllogic::script::directory()]);
+    let config = match std::env::var("HELIOS_SCRIPTS").as_deref() {
+        Ok("all") => Sweep::default(),
+        _ => {
+            let paths = scripts.into_iter().skip(3).step_by(9).collect();
+            Sweep { paths, images_per_statement: 8, ..Sweep::default() }
+        }
+    };
+    let totals = swept(&config).totals();
+    assert!(totals.distinct > 1_000, "{totals:?}");
+}
+
+/// No database survives a disk whose syncs do nothing, and an oracle that does not notice is none.
+#[test]
+fn a_disk_that_ignores_syncs_is_noticed_at_a_statement() {
+    let profile = DeviceProfile::ignores_sync();
+    let paths = vec![directory().join("copy.slt")];
+    let report = sweep(&Sweep { paths, profile, bundles: None, ..Sweep::default() }, &|_| ());
+    let violations = &report.scripts[0].explored.violations;
+    let is_about = |line: &String| line.starts_with("copy.slt line");
+    let noticed = violations.iter().find(|violation| violation.context.iter().any(is_about));
+    println!("{}", noticed.expect("something acknowledged is gone"));
+}
+
+/// A slice of SQLite's sample, where it is.
+#[test]
+fn scripts_of_sqlite_survive_crashes() {
+    let Some(paths) = corpora::sqlite(&["select1.test"]) else {
+        println!("skipped: SQLite's scripts are not here (HELIOS_CORPORA)");
+        return;
+    };
+    let config = Sweep { paths, images_per_statement: 4, depth: 1, ..Sweep::default() };
+    let totals = swept(&config).totals();
+    assert!(totals.distinct > 30, "{totals:?}");
 }

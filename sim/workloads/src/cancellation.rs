@@ -5,15 +5,16 @@
 //! time what is left must be as if the statement had not begun, or as if it had ended; its connection works on; no lock,
 //! no memory and no half of an index entry stays behind; and the statement, run again, does what it would have done.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use helios_env::Env;
 use helios_sim::{Violation, World, cancel_at};
-use helios_storage::Options;
+use helios_sql::table::TableAccess;
+use helios_storage::{CommitTs, Direction, Entry, KeyRange, Options, Value};
 use heliosdb::{Config, Connection, Database};
 
 use crate::life::verify;
-use crate::script::state;
 
 fn config() -> Config {
     let storage = Options { cache_bytes: 0, memtable_bytes: 6 << 10, ..Options::tiny() };
@@ -152,4 +153,56 @@ async fn nothing_is_held(database: &Database) -> Result<(), Violation> {
         locked.map_err(|error| Violation::from(error).with("a statement that was dropped still holds a lock"))?;
     }
     Ok(())
+}
+
+fn access(database: &Database, table: &str) -> Result<TableAccess, Violation> {
+    let catalog = database.catalog();
+    let table = catalog.tables().find(|candidate| candidate.name == table);
+    let table = table.ok_or_else(|| Violation::new("a table is gone"))?;
+    let indexes: Vec<_> = table.indexes.iter().filter_map(|oid| catalog.index(*oid).cloned()).collect();
+    Ok(TableAccess::new(table.clone(), indexes)?)
+}
+
+async fn rows(database: &Database, access: &TableAccess) -> Result<Vec<Entry>, Violation> {
+    let mut scan = database.storage().scan(access.space, KeyRange::all(), Direction::Forward, CommitTs::NEWEST);
+    let mut entries = Vec::new();
+    while scan.next_rows(256, &mut entries).await? {}
+    Ok(entries)
+}
+
+/// The committed state as text, without the numbers that a second attempt draws anew: definitions, and rows in the order of
+/// their keys.
+async fn state(database: &Database) -> Result<String, Violation> {
+    let catalog = database.catalog();
+    let mut text = String::new();
+    let mut names: Vec<String> = catalog.tables().map(|table| table.name.clone()).collect();
+    names.sort();
+    for name in names {
+        let access = access(database, &name)?;
+        let table = &access.table;
+        let columns: Vec<String> = table
+            .live_columns()
+            .map(|column| format!("{} {:?} {} {:?}", column.name, column.type_oid, column.not_null, column.default))
+            .collect();
+        let mut indexes: Vec<String> = access
+            .indexes
+            .iter()
+            .map(|index| format!("{} unique {} on {:?}", index.index.name, index.index.unique, index.index.keys))
+            .collect();
+        indexes.sort();
+        let constraints: Vec<&str> = table.constraints.iter().map(|constraint| constraint.name.as_str()).collect();
+        writeln!(text, "table {name} ({}) {indexes:?} {constraints:?}", columns.join(", ")).expect("into a string");
+        for entry in rows(database, &access).await? {
+            let Value::Row(row) = &entry.version.value else { continue };
+            let values = access.decode_row(row)?;
+            let live: Vec<String> =
+                table.live_columns().map(|column| format!("{:?}", values.get(column.attnum as usize - 1))).collect();
+            writeln!(text, "  {}", live.join(" | ")).expect("into a string");
+        }
+    }
+    let mut others: Vec<String> = catalog.sequences().map(|sequence| format!("sequence {}", sequence.name)).collect();
+    others.extend(catalog.views().map(|view| format!("view {}", view.name)));
+    others.sort();
+    text.push_str(&others.join("\n"));
+    Ok(text)
 }

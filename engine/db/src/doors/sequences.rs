@@ -11,6 +11,7 @@ use helios_txn::SequenceLimits;
 use helios_types::{Oid, PgError, Result, SqlState};
 
 use super::StatementDoors;
+use crate::database::Database;
 
 /// What `nextval` gave a session last.
 #[derive(Debug, Default)]
@@ -41,6 +42,14 @@ pub(crate) fn limits(sequence: &Sequence) -> SequenceLimits {
     }
 }
 
+impl Database {
+    /// `last_value` and `is_called` of a committed sequence, for tools.
+    pub fn sequence_value(&self, oid: Oid) -> Option<(i64, bool)> {
+        let catalog = self.catalog();
+        Some(self.transactions().sequences().current(&limits(catalog.sequence(oid)?)))
+    }
+}
+
 impl StatementDoors {
     fn sequence(&self, oid: Oid) -> Result<Arc<Sequence>> {
         if let Some(sequence) = self.catalog.sequence(oid) {
@@ -63,6 +72,7 @@ impl StatementDoors {
         if self.read_only {
             return Err(crate::session::read_only("nextval()"));
         }
+        self.transaction.used_sequences();
         let value = self.database.transactions().sequences().next(&limits(&sequence), &sequence.name)?;
         let mut memory = self.sequences.0.lock();
         memory.values.insert(oid, value);
@@ -84,6 +94,7 @@ impl StatementDoors {
                 ),
             ));
         }
+        self.transaction.used_sequences();
         self.database.transactions().sequences().set(&limits(&sequence), value, is_called);
         if is_called {
             self.sequences.0.lock().values.insert(oid, value);

@@ -13,7 +13,7 @@ mod policy;
 mod value;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use helios_catalog::facts;
 use helios_types::{PgError, Result, SqlState};
@@ -48,13 +48,8 @@ pub struct Settings {
 impl Settings {
     /// PostgreSQL's defaults, as HeliosDB starts: UTC, UTF-8, builtin C.UTF-8.
     pub fn new() -> Settings {
-        let mut values = BTreeMap::new();
-        for fact in facts::settings() {
-            let key = fact.name.to_ascii_lowercase();
-            let boot = policy::default_of(&key).unwrap_or(fact.boot_value.unwrap_or(""));
-            values.insert(key, boot.to_owned());
-        }
-        let values = Arc::new(values);
+        static BOOT: OnceLock<Values> = OnceLock::new();
+        let values = BOOT.get_or_init(|| Arc::new(boot_values())).clone();
         Settings {
             defaults: values.clone(),
             committed: values.clone(),
@@ -67,17 +62,28 @@ impl Settings {
     /// A value given when the session began: RESET goes back to it.
     pub fn set_default(&mut self, name: &str, value: &str) -> Result<()> {
         let (key, value) = self.check(name, value)?;
-        for values in [&mut self.defaults, &mut self.committed, &mut self.session, &mut self.effective] {
-            Arc::make_mut(values).insert(key.clone(), value.clone());
-        }
+        self.put_everywhere(&key, &value);
         Ok(())
     }
 
     /// Sets a value that the session itself owns (user, database-dependent ones), unchecked.
     pub(crate) fn assign(&mut self, key: &str, value: &str) {
-        for values in [&mut self.defaults, &mut self.committed, &mut self.session, &mut self.effective] {
-            Arc::make_mut(values).insert(key.to_owned(), value.to_owned());
+        self.put_everywhere(key, value);
+    }
+
+    fn put_everywhere(&mut self, key: &str, value: &str) {
+        let all = [&mut self.defaults, &mut self.committed, &mut self.session, &mut self.effective];
+        if all.iter().any(|values| !Arc::ptr_eq(values, all[0])) {
+            for values in all {
+                Arc::make_mut(values).insert(key.to_owned(), value.to_owned());
+            }
+            return;
         }
+        // While a session begins they are one map, and stay one.
+        let [mut values, ..] = all.map(std::mem::take);
+        Arc::make_mut(&mut values).insert(key.to_owned(), value.to_owned());
+        (self.defaults, self.committed) = (values.clone(), values.clone());
+        (self.session, self.effective) = (values.clone(), values);
     }
 
     /// `SET name = value`.
@@ -230,6 +236,15 @@ impl Default for Settings {
     fn default() -> Self {
         Settings::new()
     }
+}
+
+fn boot_values() -> BTreeMap<String, String> {
+    let value = |fact: &facts::Setting| {
+        let key = fact.name.to_ascii_lowercase();
+        let boot = policy::default_of(&key).unwrap_or(fact.boot_value.unwrap_or(""));
+        (key, boot.to_owned())
+    };
+    facts::settings().iter().map(value).collect()
 }
 
 /// Settings that PostgreSQL 18 marks GUC_REPORT, in the order in which a server sends them.

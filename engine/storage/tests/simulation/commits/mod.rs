@@ -192,12 +192,7 @@ impl Commits {
     }
 
     /// One opening of the storage: judge what it shows, work, and perhaps close. `false`: see [`Commits::open`].
-    async fn session(
-        env: Env,
-        options: Options,
-        oracle: Shared,
-        world: Handle,
-    ) -> Result<bool, Trouble> {
+    async fn session(env: Env, options: Options, oracle: Shared, world: Handle) -> Result<bool, Trouble> {
         let Some(storage) = Commits::open(&env, &options).await? else { return Ok(false) };
         let disk_rots = oracle.lock().disk_rots;
         let happened = match look(&storage, &oracle, true).await {
