@@ -17,11 +17,13 @@
 //! | [`Operations`] | every kind of DML against a model: markers give the order of commits, the model gives every row |
 //! | [`Bank`] | an invariant of many rows in every snapshot; row locks, deadlocks, serialization failures |
 //! | [`Definitions`] | DDL mixed with DML: catalog, tables and indexes are exactly before or after |
+//! | [`Histories`] | what transactions see of each other, at READ COMMITTED and at REPEATABLE READ, also across crashes |
 //!
 //! [`script`] is the fourth way: any SQL script, cut off before every change that it makes to the disk.
 
 mod bank;
 mod definitions;
+mod histories;
 mod life;
 mod opening;
 mod operations;
@@ -30,8 +32,10 @@ mod trouble;
 
 pub use bank::Bank;
 pub use definitions::Definitions;
+pub use histories::Histories;
 pub use operations::Operations;
 
+use helios_isolation::Isolation;
 use helios_sim::{DeviceProfile, Workload};
 
 /// The disks that a workload runs on.
@@ -60,6 +64,8 @@ pub fn all() -> Vec<Box<dyn Workload>> {
         Box::new(Operations::new(Disks::Honest)),
         Box::new(Bank::new(Disks::Honest)),
         Box::new(Definitions::new(Disks::Honest)),
+        Box::new(Histories::new(Disks::Honest, Isolation::ReadCommitted)),
+        Box::new(Histories::new(Disks::Honest, Isolation::RepeatableRead)),
         Box::new(Operations::new(Disks::Rotten)),
     ]
 }
