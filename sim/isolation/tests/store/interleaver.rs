@@ -80,7 +80,7 @@ pub(crate) fn live(isolation: Isolation, mistake: Mistake, seed: u64) -> History
     world.history
 }
 
-fn objects() -> impl Iterator<Item = Object> {
+fn objects() -> impl Iterator<Item = Object> + Clone {
     (0..3).flat_map(|number| [Object::List(number), Object::Register(number)])
 }
 

@@ -91,7 +91,7 @@ fn every_mistake_is_caught_by_its_name() {
         (ReadCommitted, Mistake::PublishesHalf, "G1b"),
         (RepeatableRead, Mistake::LastUpdaterWins, "lost update"),
         (RepeatableRead, Mistake::HalfSnapshot, "G-single"),
-        (RepeatableRead, Mistake::HalfSnapshot, "long fork"),
+        (RepeatableRead, Mistake::TwoSites, "long fork"),
         (ReadCommitted, Mistake::DirtyWrites, "G0"),
         (ReadCommitted, Mistake::DirtyWrites, "incompatible order"),
         (Serializable, Mistake::NoValidation, "G2-item"),

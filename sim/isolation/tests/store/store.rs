@@ -21,6 +21,8 @@ pub(crate) enum Mistake {
     LastUpdaterWins,
     /// Objects with odd numbers are read in a later snapshot.
     HalfSnapshot,
+    /// What is committed at one of two sites is seen late at the other.
+    TwoSites,
     /// No locks: a list has its elements in the order in which they were written, not committed.
     DirtyWrites,
     /// Serializable without a look at what was read.
@@ -67,7 +69,8 @@ struct Version {
 /// A transaction under way.
 #[derive(Default)]
 struct Pending {
-    snapshot: u64,
+    /// Since its first statement.
+    snapshot: Option<u64>,
     /// For objects with odd numbers.
     late_snapshot: Option<u64>,
     writes: Vec<(Object, i64)>,
@@ -104,21 +107,22 @@ impl Store {
     }
 
     pub(crate) fn begin(&mut self, id: usize) {
-        let pending = Pending { snapshot: self.snapshot(), ..Pending::default() };
-        self.pending.insert(id, pending);
+        self.pending.insert(id, Pending::default());
     }
 
     fn snapshot(&self) -> u64 {
         if self.has(Mistake::StaleSnapshot) { self.clock.saturating_sub(12) } else { self.clock }
     }
 
-    /// A statement begins: at read committed it has a snapshot of its own. `lucky` decides where there is something to
+    /// A statement begins, at read committed with a snapshot of its own. `lucky` decides where there is something to
     /// decide.
     pub(crate) fn statement(&mut self, id: usize, lucky: bool) {
-        if self.isolation == Isolation::ReadCommitted {
-            let goes_back = self.has(Mistake::SnapshotGoesBack) && lucky;
-            let snapshot = if goes_back { self.snapshot().saturating_sub(20) } else { self.snapshot() };
-            self.of(id).snapshot = snapshot;
+        let goes_back = self.has(Mistake::SnapshotGoesBack) && lucky;
+        let snapshot = if goes_back { self.snapshot().saturating_sub(20) } else { self.snapshot() };
+        let is_per_statement = self.isolation == Isolation::ReadCommitted;
+        let mine = self.of(id);
+        if is_per_statement || mine.snapshot.is_none() {
+            mine.snapshot = Some(snapshot);
         }
     }
 
@@ -130,9 +134,13 @@ impl Store {
         self.versions.get(&object).and_then(|versions| versions.last())
     }
 
-    fn committed(&self, object: Object, snapshot: u64) -> Vec<i64> {
+    fn committed(&self, id: usize, object: Object, snapshot: u64) -> Vec<i64> {
         let versions = self.versions.get(&object).into_iter().flatten();
-        versions.rev().find(|it| it.commit <= snapshot).map(|it| it.seen.clone()).unwrap_or_default()
+        let is_seen = |it: &&Version| {
+            let is_far = self.has(Mistake::TwoSites) && it.writer % 2 != id % 2;
+            it.commit <= if is_far { snapshot.saturating_sub(25) } else { snapshot }
+        };
+        versions.rev().find(is_seen).map(|it| it.seen.clone()).unwrap_or_default()
     }
 
     fn overlay(&self, object: Object, mut seen: Vec<i64>, writer: usize) -> Vec<i64> {
@@ -153,14 +161,14 @@ impl Store {
         let is_late = self.has(Mistake::HalfSnapshot) && number(object) % 2 == 1;
         let mine = self.of(id);
         mine.read.push(object);
-        let mut snapshot = mine.snapshot;
+        let mut snapshot = mine.snapshot.expect("there is a statement");
         if is_late {
             snapshot = *mine.late_snapshot.get_or_insert(stale);
         }
         if (locking && self.isolation == Isolation::ReadCommitted) || self.has(Mistake::SnapshotPerRow) {
             snapshot = clock;
         }
-        let mut seen = self.committed(object, snapshot);
+        let mut seen = self.committed(id, object, snapshot);
         if self.has(Mistake::ReadsUncommitted) {
             for other in self.pending.keys().filter(|other| **other != id) {
                 seen = self.overlay(object, seen, *other);
@@ -189,8 +197,8 @@ impl Store {
             && !self.has(Mistake::LastUpdaterWins)
             && !self.has(Mistake::DirtyWrites);
         let snapshot = self.of(id).snapshot;
-        let is_newer = self.newest(object).is_some_and(|version| version.commit > snapshot);
-        if is_checked && is_newer && !self.has(Mistake::HalfSnapshot) {
+        let is_newer = self.newest(object).is_some_and(|version| Some(version.commit) > snapshot);
+        if is_checked && is_newer {
             return Err(Refusal::Serialization);
         }
         Ok(())
@@ -277,7 +285,8 @@ impl Store {
     /// `unheard`: nobody will be told.
     pub(crate) fn commit(&mut self, id: usize, unheard: bool) -> Result<(), Refusal> {
         let mine = &self.pending[&id];
-        let changed = |object: &Object| self.newest(*object).is_some_and(|version| version.commit > mine.snapshot);
+        let changed =
+            |object: &Object| self.newest(*object).is_some_and(|version| Some(version.commit) > mine.snapshot);
         let validates = self.isolation == Isolation::Serializable && !self.has(Mistake::NoValidation);
         if validates && !mine.writes.is_empty() && mine.read.iter().any(changed) {
             self.release(id);
