@@ -133,7 +133,7 @@ impl Scenario for Shared {
     async fn step(&self, client: &Client) -> Result<(), Trouble> {
         match client.below(14) {
             0 => self.statement(client, Kind::read(client, self)).await,
-            1 => self.statement(client, Kind::write(client, self)).await,
+            1 => self.statement(client, Kind::autonomous_write(client, self)).await,
             2 => self.script(client).await,
             _ => self.block(client).await,
         }

@@ -87,7 +87,16 @@ impl Kind {
         }
     }
 
-    /// What an autonomous statement or a script can do without being told what it met.
+    /// A statement that commits by itself. If nobody hears of it, all that it was to write must be known: what an UPDATE
+    /// of several rows has met is not.
+    pub(super) fn autonomous_write(client: &Client, shared: &Shared) -> Kind {
+        match Kind::write(client, shared) {
+            Kind::Update { last, value, returning, .. } => Kind::Update { first: last, last, value, returning },
+            kind => kind,
+        }
+    }
+
+    /// What a script can do: its writes happen whatever they meet.
     pub(super) fn blind_write(client: &Client, shared: &Shared) -> Kind {
         let (number, value) = (draw_number(client, shared), shared.lock().value());
         match client.below(2) {
@@ -243,11 +252,13 @@ impl Kind {
 fn draw_number(client: &Client, shared: &Shared) -> u32 {
     let mut record = shared.lock();
     let oldest = (record.stats.commits / COMMITS_EACH) as u32;
-    record.numbers = record.numbers.max(oldest + LIVE + 1);
-    match client.one_in(10) {
+    let number = match client.one_in(10) {
         true => client.below(u64::from(record.numbers)) as u32,
         false => oldest + client.below(u64::from(LIVE)) as u32,
-    }
+    };
+    // Lists in both encodings have numbers up to the next odd one.
+    record.numbers = record.numbers.max(even(number) + 2);
+    number
 }
 
 fn read_all(condition: &str, id: &str, list: &str) -> String {
