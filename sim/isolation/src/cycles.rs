@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use crate::components::{components, shortest};
 use crate::dependency::{Dependency, Kind, Told};
 use crate::history::{History, Isolation, Object, name};
+use crate::observation::Lock;
 use crate::points::Points;
 use crate::verdict::{Anomaly, Finding, Level, Order};
 
@@ -145,16 +146,16 @@ impl<'a> Search<'a> {
             return Anomaly::LostUpdate;
         }
         let isolation = self.history.transactions[reader].isolation.unwrap_or(self.level.isolation);
-        let (_, leaves, _) = cycle[at];
-        let (_, _, enters) = cycle[(at + cycle.len() - 1) % cycle.len()];
-        let (owner, is_commit) = self.points.owners[leaves];
+        let (owner, is_commit) = self.points.owners[cycle[at].1];
         debug_assert_eq!(owner, reader, "an anti-dependency leaves its reader");
+        let before = edges[(at + edges.len() - 1) % edges.len()];
+        let is_order = edges.iter().any(|edge| edge.object.is_none());
         match isolation {
-            Isolation::ReadCommitted if is_commit => Anomaly::GSingle,
-            Isolation::ReadCommitted if leaves == enters && edges.iter().all(|edge| edge.object.is_some()) => {
+            Isolation::ReadCommitted if is_commit || is_order => Anomaly::GSingle,
+            Isolation::ReadCommitted if before.lock == Lock::None && before.statement == missed.statement => {
                 Anomaly::StatementSkew
             }
-            Isolation::ReadCommitted if edges.iter().all(|edge| edge.object.is_some()) => Anomaly::GMonotonic,
+            Isolation::ReadCommitted => Anomaly::GMonotonic,
             _ => Anomaly::GSingle,
         }
     }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::history::{History, Object, name};
-use crate::observation::Observations;
+use crate::observation::{Lock, Observations};
 use crate::verdict::Order;
 use crate::versions::{Version, Versions, version_of};
 
@@ -46,8 +46,8 @@ pub(crate) struct Dependency {
     pub(crate) to: usize,
     /// The statement of `from` that read, if the kind is rw; of `to` that read or wrote or began, if it is another.
     pub(crate) statement: usize,
-    /// The read was made under a lock.
-    pub(crate) locking: bool,
+    /// How the read was made.
+    pub(crate) lock: Lock,
     /// What the edge is about, unless it is one of order.
     pub(crate) object: Option<Object>,
     /// The version that was overwritten or read.
@@ -72,7 +72,7 @@ pub(crate) fn dependencies(observations: &Observations<'_>, versions: &Versions)
                         from,
                         to,
                         statement,
-                        locking: false,
+                        lock: Lock::None,
                         object: Some(*object),
                         version: *version,
                         next: Some(*next),
@@ -85,8 +85,8 @@ pub(crate) fn dependencies(observations: &Observations<'_>, versions: &Versions)
     for read in observations.reads.iter().filter(|read| read.before_own_writes) {
         let version = version_of(observations, read);
         let edge = |kind, from, to, next| {
-            let (statement, locking, object) = (read.statement, read.locking, Some(read.object));
-            Dependency { kind, from, to, statement, locking, object, version, next }
+            let (statement, lock, object) = (read.statement, read.lock, Some(read.object));
+            Dependency { kind, from, to, statement, lock, object, version, next }
         };
         let writer = version.map(|value| observations.writers[&(read.object, value)].transaction);
         if let Some(writer) = writer.filter(|writer| *writer != read.transaction) {
@@ -144,7 +144,7 @@ pub(crate) struct Told<'a> {
 
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Dependency { kind, from, to, object, version, next, locking, .. } = *self.edge;
+        let Dependency { kind, from, to, object, version, next, lock, .. } = *self.edge;
         let (from_index, (from, to)) = (from, (name(from), name(to)));
         let Some(object) = object else {
             let (one, other) = (&self.history.transactions[from_index], &self.history.transactions[self.edge.to]);
@@ -164,7 +164,7 @@ impl fmt::Display for Told<'_> {
             (true, Some(last)) => format!("{object} up to {last}"),
             (false, Some(held)) => format!("{object} when it held {held}"),
         };
-        let locked = if locking { "locked and read" } else { "read" };
+        let locked = if lock != Lock::None { "locked and read" } else { "read" };
         match (kind, is_list) {
             (Kind::WriteWrite, true) => {
                 write!(

@@ -14,14 +14,24 @@ use crate::history::{History, Isolation, Object, Operation, Outcome, Statement, 
 use crate::text::seen_text;
 use crate::verdict::{Anomaly, Finding, Level, Order};
 
+/// How a read was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lock {
+    /// In the snapshot.
+    None,
+    /// As it was then, under a lock that was let go of with a savepoint.
+    Released,
+    /// Nobody else could replace it from then on until the transaction's end.
+    Held,
+}
+
 /// What a read shows of others' writes.
 pub(crate) struct Read<'a> {
     pub(crate) transaction: usize,
     pub(crate) statement: usize,
     pub(crate) object: Object,
     pub(crate) seen: &'a [i64],
-    /// Nobody else could replace it from then on until the transaction's end.
-    pub(crate) locking: bool,
+    pub(crate) lock: Lock,
     /// The transaction had not written the object itself.
     pub(crate) before_own_writes: bool,
 }
@@ -210,15 +220,19 @@ impl<'a> Walk<'a> {
         let own = &self.own;
         self.bases.retain(|object, _| own.iter().any(|(other, ..)| other == object));
         // Locks that were taken since the savepoint are let go.
-        into.reads[reads..].iter_mut().for_each(|read| read.locking = false);
+        into.reads[reads..]
+            .iter_mut()
+            .filter(|read| read.lock == Lock::Held)
+            .for_each(|read| read.lock = Lock::Released);
     }
 
     fn read(&mut self, statement: usize, object: Object, seen: &'a [i64], locking: bool, into: &mut Observations<'a>) {
         let (transaction, mine) = (self.index, self.mine(object));
+        let lock = if locking { Lock::Held } else { Lock::None };
         let before_own_writes = mine.is_empty();
         if before_own_writes {
             self.compare(statement, object, seen, locking, into);
-            into.reads.push(Read { transaction, statement, object, seen, locking, before_own_writes });
+            into.reads.push(Read { transaction, statement, object, seen, lock, before_own_writes });
             return;
         }
         let expected = match object {
@@ -239,7 +253,7 @@ impl<'a> Walk<'a> {
             }
             Some(base) if matches!(object, Object::List(_)) => {
                 self.bases.insert(object, base);
-                into.reads.push(Read { transaction, statement, object, seen: base, locking, before_own_writes });
+                into.reads.push(Read { transaction, statement, object, seen: base, lock, before_own_writes });
             }
             Some(_) => (),
         }

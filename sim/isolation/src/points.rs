@@ -15,7 +15,8 @@
 //! | wr | commit ─▶ the statement that read | commit ─▶ snapshot |
 //! | rw | the statement that read ─▶ commit | snapshot ─▶ commit |
 //! | ww | commit ─▶ what came after the statement that wrote | commit ─▶ snapshot: the first updater wins |
-//! | rw under a lock | commit ─▶ commit | the same, and as above |
+//! | wr under a lock | commit ─▶ what came after the statement that read | commit ─▶ snapshot |
+//! | rw under a lock | also commit ─▶ commit, unless a savepoint let go of the lock | the same |
 //!
 //! A history is legal if the points can be put in a row: if there is no cycle. At REPEATABLE READ that leaves cycles of
 //! transactions in which two anti-dependencies follow each other, because a snapshot can be earlier than a commit that it
@@ -32,6 +33,7 @@ use std::collections::BTreeMap;
 
 use crate::dependency::{Dependency, Kind};
 use crate::history::{History, Isolation};
+use crate::observation::Lock;
 use crate::verdict::{Level, Order};
 
 /// Edges of a point: to which point, and by which dependency; none within a transaction.
@@ -133,7 +135,6 @@ impl Points {
 
     fn add(&mut self, edge: Dependency) {
         let (Some(from), Some(to)) = (self.spans[edge.from], self.spans[edge.to]) else { return };
-        let is_current = |span: &Span| edge.locking && span.isolation == Isolation::ReadCommitted;
         match edge.kind {
             Kind::WriteWrite => {
                 if let (Some(commit), Some(later)) = (from.commit, to.after(edge.statement)) {
@@ -141,18 +142,18 @@ impl Points {
                 }
             }
             Kind::WriteRead => {
-                let later = if is_current(&to) { to.after(edge.statement) } else { Some(to.at(edge.statement)) };
+                let is_snapshot = edge.lock == Lock::None || to.isolation != Isolation::ReadCommitted;
+                let later = if is_snapshot { Some(to.at(edge.statement)) } else { to.after(edge.statement) };
                 if let (Some(commit), Some(later)) = (from.commit, later) {
                     self.connect(commit, later, edge);
                 }
             }
             Kind::ReadWrite => {
                 let Some(commit) = to.commit else { return };
-                if !is_current(&from) {
-                    self.connect(from.at(edge.statement), commit, edge);
-                }
-                if let Some(reader) = from.commit.filter(|reader| edge.locking && *reader != from.at(edge.statement)) {
-                    self.connect(reader, commit, edge);
+                let reader = from.at(edge.statement);
+                self.connect(reader, commit, edge);
+                if let Some(holder) = from.commit.filter(|holder| edge.lock == Lock::Held && *holder != reader) {
+                    self.connect(holder, commit, edge);
                 }
             }
             Kind::Session | Kind::Realtime => unreachable!("edges of order are made here"),
@@ -161,7 +162,7 @@ impl Points {
 
     fn add_order(&mut self, kind: Kind, from: usize, to: usize, statement: usize) {
         let (Some(earlier), Some(later)) = (self.spans[from], self.spans[to]) else { return };
-        let edge = Dependency { kind, from, to, statement, locking: false, object: None, version: None, next: None };
+        let edge = Dependency { kind, from, to, statement, lock: Lock::None, object: None, version: None, next: None };
         self.connect(earlier.last(), later.at(statement), edge);
     }
 

@@ -21,7 +21,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::history::{History, Isolation, Object, name};
-use crate::observation::{Observations, Read, finding};
+use crate::observation::{Lock, Observations, Read, finding};
 use crate::text::seen_text;
 use crate::verdict::{Anomaly, Finding, Level, Order};
 
@@ -157,7 +157,7 @@ impl OfObject<'_> {
             for read in self.reads_before(write.transaction) {
                 let version = version_of(self.observations, read);
                 successors.entry(version).or_default().insert(write.value);
-                if read.locking {
+                if read.lock == Lock::Held {
                     replaced.entry(version).or_default().insert(write.value);
                 }
                 self.dirty_replacement(write, read, findings);
@@ -207,7 +207,7 @@ impl OfObject<'_> {
 
     fn dirty_replacement(&self, write: &Write, read: &Read<'_>, findings: &mut Vec<Finding>) {
         let writer = read.seen.last().and_then(|value| self.observations.writers.get(&(self.object, *value)));
-        if let Some(writer) = writer.filter(|writer| read.locking && !self.observations.stands(writer)) {
+        if let Some(writer) = writer.filter(|writer| read.lock == Lock::Held && !self.observations.stands(writer)) {
             let (mine, other) = (name(write.transaction), name(writer.transaction));
             let why = format!("{mine} replaced {}, which {other} rolled back", seen_text(self.object, read.seen));
             findings.push(finding(Anomaly::DirtyUpdate, vec![write.transaction, writer.transaction], vec![why]));
@@ -220,7 +220,7 @@ impl OfObject<'_> {
         for (transaction, _) in self.written() {
             let isolation = self.history.transactions[transaction].isolation.unwrap_or(self.level.isolation);
             for read in self.reads_before(transaction) {
-                if read.locking || isolation != Isolation::ReadCommitted {
+                if read.lock == Lock::Held || isolation != Isolation::ReadCommitted {
                     updates.entry(version_of(self.observations, read)).or_default().insert(transaction);
                 }
             }

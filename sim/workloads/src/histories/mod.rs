@@ -175,7 +175,7 @@ impl Shared {
         for _ in 0..2 + client.below(2) {
             let kind = Kind::blind_write(client, self);
             self.lock().send(index, kind.writes());
-            texts.push(kind.sql());
+            texts.push(kind.literal());
         }
         self.lock().commits(index);
         let outcome = client.script(&texts.join("; ")).await;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use helios_isolation::{Object, Operation};
 use helios_sim::Violation;
-use heliosdb::{Connection, Row, Rows};
+use heliosdb::{Connection, Row, Rows, ToSql};
 
 use super::Shared;
 use crate::life::Client;
@@ -129,66 +129,78 @@ impl Kind {
         }
     }
 
-    /// Its text, without parameters.
-    pub(super) fn sql(&self) -> String {
+    /// Its text, and its parameters.
+    fn sql(&self) -> (String, Vec<i64>) {
         match self {
-            Kind::Read(Object::Register(number)) => format!("SELECT value FROM registers WHERE id = {number}"),
-            Kind::Read(Object::List(number)) if number % 2 == 0 => {
-                format!("SELECT body FROM lists WHERE id = {number}")
+            Kind::Read(Object::Register(number)) => {
+                ("SELECT value FROM registers WHERE id = $1".to_owned(), vec![i64::from(*number)])
             }
             Kind::Read(Object::List(number)) => {
-                format!("SELECT item FROM entries WHERE list = {number} ORDER BY position")
+                let text = match number % 2 {
+                    0 => "SELECT body FROM lists WHERE id = $1",
+                    _ => "SELECT item FROM entries WHERE list = $1 ORDER BY position",
+                };
+                (text.to_owned(), vec![i64::from(*number)])
             }
-            Kind::ReadRange(first, last) => read_all(&format!("BETWEEN {first} AND {last}"), "id", "list"),
-            Kind::ReadGroup(group) => read_all(&format!("= {group}"), "grp", "grp"),
+            Kind::ReadRange(first, last) => {
+                (read_all("BETWEEN $1 AND $2", "id", "list"), vec![i64::from(*first), i64::from(*last)])
+            }
+            Kind::ReadGroup(group) => (read_all("= $1", "grp", "grp"), vec![i64::from(*group)]),
             Kind::Lock(table, [one, other], strength) => {
                 let (name, column) = match table {
                     Table::Registers => ("registers", "value"),
                     Table::Lists => ("lists", "body"),
                 };
-                format!("SELECT id, {column} FROM {name} WHERE id IN ({one}, {other}) FOR {strength}")
+                let text = format!("SELECT id, {column} FROM {name} WHERE id IN ($1, $2) FOR {strength}");
+                (text, vec![i64::from(*one), i64::from(*other)])
             }
             Kind::Update { first, last, value, returning } => {
-                let condition = match first == last {
-                    true => format!("= {first}"),
-                    false => format!("BETWEEN {first} AND {last}"),
-                };
+                let condition = if first == last { "= $1 AND $1 <= $2" } else { "BETWEEN $1 AND $2" };
                 let old = if *returning { ", old.value" } else { "" };
-                format!("UPDATE registers SET value = {value} WHERE id {condition} RETURNING id{old}")
+                let text = format!("UPDATE registers SET value = $3 WHERE id {condition} RETURNING id{old}");
+                (text, vec![i64::from(*first), i64::from(*last), *value])
             }
             Kind::Upsert { register, value, returning } => {
                 let old = if *returning { " RETURNING old.value" } else { "" };
-                let group = register % GROUPS;
-                format!(
-                    "INSERT INTO registers VALUES ({register}, {group}, {value}) \
-                     ON CONFLICT (id) DO UPDATE SET value = excluded.value{old}"
-                )
+                let action = "ON CONFLICT (id) DO UPDATE SET value = excluded.value";
+                let text = format!("INSERT INTO registers VALUES ($1, $2, $3) {action}{old}");
+                (text, vec![i64::from(*register), i64::from(register % GROUPS), *value])
             }
             Kind::Append { list, value, inserts, returning } => {
                 let returned = if *returning { "id, old.body, new.body" } else { "id" };
-                match inserts {
+                let text = match inserts {
                     true => format!(
-                        "INSERT INTO lists VALUES ({list}, {}, ',{value}') ON CONFLICT (id) \
-                         DO UPDATE SET body = lists.body || excluded.body RETURNING {returned}",
-                        list % GROUPS
+                        "INSERT INTO lists VALUES ($1, $2, ',' || $3::bigint::text) ON CONFLICT (id) \
+                         DO UPDATE SET body = lists.body || excluded.body RETURNING {returned}"
                     ),
-                    false => {
-                        format!("UPDATE lists SET body = body || ',{value}' WHERE id = {list} RETURNING {returned}")
-                    }
-                }
+                    false => format!(
+                        "UPDATE lists SET grp = $2, body = body || ',' || $3::bigint::text WHERE id = $1 \
+                         RETURNING {returned}"
+                    ),
+                };
+                (text, vec![i64::from(*list), i64::from(list % GROUPS), *value])
             }
-            Kind::AddEntry { list, value } => format!(
-                "INSERT INTO entries SELECT {list}, coalesce(max(position), 0) + 1, {}, {value} \
-                 FROM entries WHERE list = {list}",
-                list % GROUPS
-            ),
+            Kind::AddEntry { list, value } => {
+                let text = "INSERT INTO entries SELECT $1::bigint, coalesce(max(position), 0) + 1, $2::bigint, \
+                            $3::bigint FROM entries WHERE list = $1";
+                (text.to_owned(), vec![i64::from(*list), i64::from(list % GROUPS), *value])
+            }
         }
+    }
+
+    /// Its text for a script, which has no parameters.
+    pub(super) fn literal(&self) -> String {
+        let (text, params) = self.sql();
+        let numbered = params.iter().enumerate();
+        numbered.fold(text, |text, (at, value)| text.replace(&format!("${}", at + 1), &value.to_string()))
     }
 
     /// Runs it in a transaction, and writes down what it was told.
     pub(super) async fn run(&self, client: &Client, shared: &Shared, index: usize) -> Result<(), Trouble> {
         shared.lock().send(index, self.writes());
-        let rows = client.query(&self.sql(), &[]).await?;
+        let (text, params) = self.sql();
+        let params: Vec<&dyn ToSql> = params.iter().map(|value| value as &dyn ToSql).collect();
+        let rows = client.query(&text, &params).await?;
         let numbers = shared.lock().numbers;
         let operations = self.operations(rows, numbers)?;
         shared.lock().answered(index, operations);
@@ -356,8 +368,9 @@ pub(super) async fn read_everything(connection: &Connection, numbers: u32) -> Re
     let groups = (0..GROUPS).map(Kind::ReadGroup);
     let mut statements = Vec::new();
     for kind in std::iter::once(Kind::ReadRange(0, numbers - 1)).chain(groups) {
-        let sql = kind.sql();
-        let rows = connection.query_async(&sql, &[]).await.map_err(|error| Trouble::of(error, &sql))?;
+        let (text, params) = kind.sql();
+        let params: Vec<&dyn ToSql> = params.iter().map(|value| value as &dyn ToSql).collect();
+        let rows = connection.query_async(&text, &params).await.map_err(|error| Trouble::of(error, &text))?;
         statements.push(kind.operations(rows, numbers)?);
     }
     Ok(statements)
