@@ -1,7 +1,8 @@
 //! Many worlds for each workload.
 
+use helios_isolation::Isolation;
 use helios_sim::{Choices, Swarm, SwarmReport, TraceLevel, Workload, live, swarm};
-use helios_workloads::{Bank, Definitions, Disks, Operations};
+use helios_workloads::{Bank, Definitions, Disks, Histories, Operations};
 
 /// Seeds of a swarm; `HELIOS_SEEDS=n` asks for others.
 fn seeds(usual: u64) -> u64 {
@@ -33,6 +34,22 @@ fn definitions_are_there_as_a_whole_or_not_at_all() {
     run(&Definitions::new(Disks::Honest), 130);
 }
 
+fn histories(isolation: Isolation) {
+    let workload = Histories::new(Disks::Honest, isolation);
+    run(&workload, 40);
+    println!("  {}", workload.counts());
+}
+
+#[test]
+fn histories_are_read_committed() {
+    histories(Isolation::ReadCommitted);
+}
+
+#[test]
+fn histories_are_repeatable_read() {
+    histories(Isolation::RepeatableRead);
+}
+
 #[test]
 fn rotten_disks_are_reported_and_never_believed() {
     let config = Swarm { jobs: 2, ..Swarm::new("database", 0..seeds(60)) };
@@ -44,8 +61,13 @@ fn rotten_disks_are_reported_and_never_believed() {
 /// No database survives such a disk: an oracle that says so has not looked.
 #[test]
 fn a_disk_that_ignores_sync_is_caught_by_every_workload() {
-    let workloads: [&dyn Workload; 3] =
-        [&Operations::new(Disks::Lying), &Bank::new(Disks::Lying), &Definitions::new(Disks::Lying)];
+    let workloads: [&dyn Workload; 5] = [
+        &Operations::new(Disks::Lying),
+        &Bank::new(Disks::Lying),
+        &Definitions::new(Disks::Lying),
+        &Histories::new(Disks::Lying, Isolation::ReadCommitted),
+        &Histories::new(Disks::Lying, Isolation::RepeatableRead),
+    ];
     for workload in workloads {
         let caught = (0..60u64).find(|seed| live(workload, Choices::seeded(*seed), TraceLevel::Hash).result.is_err());
         let seed = caught.unwrap_or_else(|| panic!("{} believes a disk that ignores sync", workload.name()));

@@ -17,13 +17,16 @@
 //! | [`Operations`] | every kind of DML against a model: markers give the order of commits, the model gives every row |
 //! | [`Bank`] | an invariant of many rows in every snapshot; row locks, deadlocks, serialization failures |
 //! | [`Definitions`] | DDL mixed with DML: catalog, tables and indexes are exactly before or after |
+//! | [`Histories`] | what transactions see of each other, at READ COMMITTED and at REPEATABLE READ, also across crashes |
 //!
-//! [`Focus`] puts the first of them into worlds that fail in one way only. [`script`] is the fourth way: any SQL script, cut off before every change that it makes to the disk.
+//! [`Focus`] puts the first of them into worlds that fail in one way only. [`script`] cuts
+//! off any SQL script before every change that it makes to the disk, and [`cancel_everywhere`] drops statements at every wait.
 
 mod bank;
 mod cancellation;
 mod definitions;
 mod focus;
+mod histories;
 mod life;
 mod opening;
 mod operations;
@@ -34,8 +37,10 @@ pub use bank::Bank;
 pub use cancellation::{Cancellations, cancel_everywhere};
 pub use definitions::Definitions;
 pub use focus::{FaultRow, Focus, fault_table};
+pub use histories::Histories;
 pub use operations::Operations;
 
+use helios_isolation::Isolation;
 use helios_sim::{DeviceProfile, FaultKind, Workload};
 
 /// The disks that a workload runs on.
@@ -64,6 +69,8 @@ pub fn all() -> Vec<Box<dyn Workload>> {
         Box::new(Operations::new(Disks::Honest)),
         Box::new(Bank::new(Disks::Honest)),
         Box::new(Definitions::new(Disks::Honest)),
+        Box::new(Histories::new(Disks::Honest, Isolation::ReadCommitted)),
+        Box::new(Histories::new(Disks::Honest, Isolation::RepeatableRead)),
         Box::new(Operations::new(Disks::Rotten)),
     ]
 }
