@@ -51,6 +51,11 @@ pub trait Workload: Sync {
         DeviceProfile::HONEST.to_vec()
     }
 
+    /// Whether it uses the network: otherwise no fault of one is drawn for it.
+    fn uses_network(&self) -> bool {
+        false
+    }
+
     /// Marks that a swarm must hit.
     fn expected_marks(&self) -> Vec<&'static str> {
         Vec::new()
@@ -162,7 +167,8 @@ const SHOWN_BY_CRASHES: [FaultKind; 5] = [
 
 fn draw_world(workload: &dyn Workload, choices: Choices, trace: TraceLevel) -> WorldConfig {
     let mut faults = Faults::none();
-    for kind in workload.faults() {
+    let applies = |kind: &FaultKind| workload.uses_network() || !kind.is_of_network();
+    for kind in workload.faults().into_iter().filter(applies) {
         if SHOWN_BY_CRASHES.contains(&kind) {
             if choices.chance("swarm.crash fault", 800_000) {
                 faults.set(kind, 1);

@@ -17,11 +17,13 @@
 //! | [`Operations`] | every kind of DML against a model: markers give the order of commits, the model gives every row |
 //! | [`Bank`] | an invariant of many rows in every snapshot; row locks, deadlocks, serialization failures |
 //! | [`Definitions`] | DDL mixed with DML: catalog, tables and indexes are exactly before or after |
+//! | [`Gateway`] | the protocol on a network that fails: what clients were told, and what they could not see |
 //!
 //! [`script`] is the fourth way: any SQL script, cut off before every change that it makes to the disk.
 
 mod bank;
 mod definitions;
+mod gateway;
 mod life;
 mod opening;
 mod operations;
@@ -30,6 +32,7 @@ mod trouble;
 
 pub use bank::Bank;
 pub use definitions::Definitions;
+pub use gateway::Gateway;
 pub use operations::Operations;
 
 use helios_sim::{DeviceProfile, Workload};
@@ -61,6 +64,7 @@ pub fn all() -> Vec<Box<dyn Workload>> {
         Box::new(Bank::new(Disks::Honest)),
         Box::new(Definitions::new(Disks::Honest)),
         Box::new(Operations::new(Disks::Rotten)),
+        Box::new(Gateway::new(Disks::Honest)),
     ]
 }
 
