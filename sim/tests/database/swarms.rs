@@ -1,7 +1,7 @@
 //! Many worlds for each workload.
 
-use helios_sim::{Choices, Swarm, SwarmReport, TraceLevel, Workload, live, swarm};
-use helios_workloads::{Bank, Definitions, Disks, Operations};
+use helios_sim::{Choices, FaultKind, Swarm, SwarmReport, TraceLevel, Workload, live, swarm};
+use helios_workloads::{Bank, Definitions, Disks, Gateway, Operations};
 
 /// Seeds of a swarm; `HELIOS_SEEDS=n` asks for others.
 fn seeds(usual: u64) -> u64 {
@@ -39,6 +39,18 @@ fn rotten_disks_are_reported_and_never_believed() {
     let report = swarm(&config, &Operations::new(Disks::Rotten));
     println!("{report}");
     report.assert_clean();
+}
+
+#[test]
+fn clients_of_the_gateway_are_told_the_truth() {
+    let config = Swarm { jobs: 2, ..Swarm::new("database", 0..seeds(60)) };
+    let report = swarm(&config, &Gateway::new(Disks::Honest));
+    println!("{report}");
+    report.assert_clean();
+    assert!(report.seeds < 60 || report.commits_median >= 40, "{report}");
+    for kind in FaultKind::ALL.iter().filter(|kind| kind.is_of_network()) {
+        assert!(report.seeds < 60 || report.faults.of(*kind) > 0, "{} never fired", kind.name());
+    }
 }
 
 /// No database survives such a disk: an oracle that says so has not looked.

@@ -33,8 +33,8 @@ use std::time::Duration;
 use helios_env::sync::{Mutex, MutexGuard, Notify};
 use helios_env::{Env, Instant};
 use helios_sim::{
-    Class, CrashKind, DeviceProfile, DiskImage, FaultKind, Handle, NetworkOptions, SimNet, Stats, Timing,
-    Violation, Workload, World,
+    Class, CrashKind, DeviceProfile, DiskImage, FaultKind, Handle, NetworkOptions, SimNet, Stats, Timing, Violation,
+    Workload, World,
 };
 use heliosdb::Config;
 
@@ -100,8 +100,9 @@ impl Workload for Gateway {
         tame(world);
         let clients = world.knob("clients", &[2, 3]);
         let shared = Shared::new(world, clients);
-        let nodes: Vec<usize> =
-            (0..=clients).map(|_| world.add_node(&DiskImage::empty(), DeviceProfile::default(), Timing::nvme())).collect();
+        let nodes: Vec<usize> = (0..=clients)
+            .map(|_| world.add_node(&DiskImage::empty(), DeviceProfile::default(), Timing::nvme()))
+            .collect();
         let operator = Operator { world: world.handle(), shared: shared.clone(), node: nodes[clients], clients };
         let (network, shared_too) = (world.network(), shared.clone());
         world.on_boot(SERVER, move |env| server::boot(env, network.clone(), shared_too.clone()));
@@ -244,10 +245,14 @@ struct Operator {
 }
 
 impl Operator {
-    /// Gives every client so many more steps.
+    /// Gives every client so many more steps, and starts those that have ended.
     fn start_clients(&self, world: &World, steps: u64) {
-        self.shared.steps.lock().iter_mut().for_each(|left| *left += steps);
         for number in 0..self.clients {
+            let left = std::mem::take(&mut self.shared.steps.lock()[number]);
+            self.shared.steps.lock()[number] = left + steps;
+            if left > 0 {
+                continue;
+            }
             let (network, shared, node) = (world.network(), self.shared.clone(), number + 1);
             world.on_boot(node, move |env| client::boot(env, network.clone(), shared.clone(), node, number as u64));
         }
