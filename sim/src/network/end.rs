@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use helios_env::Instant;
 
+use super::patience::{Due, Patience};
 use super::segment::{EndId, Kind, Segment};
 use super::{NetworkError, NetworkOptions};
 use crate::choices::Choices;
@@ -48,19 +49,6 @@ pub(super) enum Phase {
     Open,
     /// Over, and the owner has yet to be told or has been.
     Failed(NetworkError),
-}
-
-/// How long an end has been waiting for what.
-struct Patience {
-    /// When something of ours was last acknowledged, or began to wait for it.
-    progress_at: Instant,
-    /// When to send again.
-    retry_at: Instant,
-    retries: u32,
-    /// When anything last arrived.
-    heard_at: Instant,
-    keepalive: Option<Duration>,
-    keepalive_at: Instant,
 }
 
 /// See the [module](self).
@@ -104,8 +92,6 @@ impl End {
         phase: Phase,
         now: Instant,
     ) -> End {
-        let patience =
-            Patience { progress_at: now, retry_at: now, retries: 0, heard_at: now, keepalive: None, keepalive_at: now };
         End {
             id,
             tag: 0,
@@ -126,7 +112,7 @@ impl End {
             early: BTreeMap::new(),
             peer_end: None,
             promised: 0,
-            patience,
+            patience: Patience::new(now),
             reader: None,
             writer: None,
         }
@@ -254,9 +240,7 @@ impl End {
 
     /// Asks the peer whether it is there when nothing was heard for so long.
     pub(super) fn keep_alive(&mut self, idle: Duration, now: Instant) {
-        self.patience.keepalive = Some(idle);
-        self.patience.keepalive_at = now + idle;
-        self.patience.heard_at = now;
+        self.patience.keep_alive(idle, now);
     }
 
     // ---- what it is
@@ -297,17 +281,14 @@ impl End {
 
     /// A segment for this end of this connection (its tag fits).
     pub(super) fn receive(&mut self, segment: Segment, around: &mut Surroundings<'_>) {
-        self.patience.heard_at = around.now;
-        if let Some(idle) = self.patience.keepalive {
-            self.patience.keepalive_at = around.now + idle;
-        }
+        self.patience.heard(around.now);
         match (segment.kind, self.phase) {
             (_, Phase::Failed(_)) => {}
             (Kind::Refuse, Phase::Connecting { .. }) => self.fail(NetworkError::Refused),
             (Kind::Accept, Phase::Connecting { .. }) => {
                 self.tag = segment.tag;
                 self.phase = Phase::Open;
-                self.patience.progress_at = around.now;
+                self.patience.answered(around.now);
                 self.window_end = segment.window;
                 self.promised = self.window(around);
                 wake(&mut self.reader);
@@ -339,11 +320,11 @@ impl End {
             let bytes = segment.ack.min(self.written) - self.acked.min(self.written);
             self.outbox.drain(..usize::try_from(bytes).expect("the outbox is in memory"));
             self.acked = segment.ack;
-            self.advanced(around);
+            self.patience.advanced(around.now, around.options);
             wake(&mut self.writer);
         } else if segment.kind == Kind::Ack && self.acked == self.sent {
             // It has no room, but it is there.
-            self.patience.progress_at = around.now;
+            self.patience.answered(around.now);
         }
         self.window_end = self.window_end.max(segment.ack + segment.window);
         self.pump(around);
@@ -388,47 +369,23 @@ impl End {
 
     /// When [`End::tick`] has something to do.
     pub(super) fn deadline(&self, options: &NetworkOptions) -> Option<Instant> {
-        let Patience { progress_at, retry_at, heard_at, keepalive, keepalive_at, .. } = self.patience;
-        if self.is_waiting() {
-            return Some(retry_at.min(progress_at + options.give_up_after));
-        }
-        let idle = keepalive.filter(|_| !self.is_failed())?;
-        Some(keepalive_at.min(heard_at + idle + options.give_up_after))
+        if self.is_failed() { None } else { self.patience.deadline(self.is_waiting(), options) }
     }
 
     /// Time has passed.
     pub(super) fn tick(&mut self, around: &mut Surroundings<'_>) {
-        let (now, give_up) = (around.now, around.options.give_up_after);
-        if self.is_waiting() {
-            if now >= self.patience.progress_at + give_up {
-                self.fail(NetworkError::TimedOut);
-            } else if now >= self.patience.retry_at {
-                self.patience.retries += 1;
-                self.patience.retry_at = now + around.options.retry_after(self.patience.retries);
-                self.resend(around);
-            }
-        } else if let Some(idle) = self.patience.keepalive
-            && !self.is_failed()
-        {
-            if now >= self.patience.heard_at + idle + give_up {
-                self.fail(NetworkError::TimedOut);
-            } else if now >= self.patience.keepalive_at {
-                self.patience.keepalive_at = now + idle.min(Duration::from_secs(1));
-                self.say(Kind::Probe, around);
-            }
+        match self.patience.due(self.is_waiting(), around.now, around.options) {
+            Some(Due::GiveUp) => self.fail(NetworkError::TimedOut),
+            Some(Due::Resend) => self.resend(around),
+            Some(Due::Probe) => self.say(Kind::Probe, around),
+            None => {}
         }
     }
 
     fn begin_waiting(&mut self, around: &Surroundings<'_>) {
         if !self.is_waiting() || matches!(self.phase, Phase::Connecting { .. }) {
-            self.advanced(around);
+            self.patience.advanced(around.now, around.options);
         }
-    }
-
-    fn advanced(&mut self, around: &Surroundings<'_>) {
-        self.patience.progress_at = around.now;
-        self.patience.retries = 0;
-        self.patience.retry_at = around.now + around.options.retry_after(0);
     }
 
     pub(super) fn fail(&mut self, error: NetworkError) {

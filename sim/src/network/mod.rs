@@ -57,6 +57,7 @@
 
 mod end;
 mod hosts;
+mod patience;
 mod segment;
 mod stream;
 mod wire;

@@ -56,8 +56,12 @@ fn clients_of_the_gateway_are_told_the_truth() {
 /// No database survives such a disk: an oracle that says so has not looked.
 #[test]
 fn a_disk_that_ignores_sync_is_caught_by_every_workload() {
-    let workloads: [&dyn Workload; 3] =
-        [&Operations::new(Disks::Lying), &Bank::new(Disks::Lying), &Definitions::new(Disks::Lying)];
+    let workloads: [&dyn Workload; 4] = [
+        &Operations::new(Disks::Lying),
+        &Bank::new(Disks::Lying),
+        &Definitions::new(Disks::Lying),
+        &Gateway::new(Disks::Lying),
+    ];
     for workload in workloads {
         let caught = (0..60u64).find(|seed| live(workload, Choices::seeded(*seed), TraceLevel::Hash).result.is_err());
         let seed = caught.unwrap_or_else(|| panic!("{} believes a disk that ignores sync", workload.name()));
