@@ -215,8 +215,7 @@ impl SimListener {
     /// The next connection. Once the node's incarnation is over none comes.
     pub async fn accept(&self) -> SimStream {
         let accepted = poll_fn(|context| {
-            let accepted = self.core.network.0.lock().poll_accept((self.node, self.port), self.number, context);
-            accepted
+            self.core.network.0.lock().poll_accept((self.node, self.port), self.number, context)
         });
         let (id, peer) = accepted.await;
         SimStream::new(self.core.clone(), id, peer)

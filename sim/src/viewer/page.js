@@ -160,7 +160,9 @@ function layLanes() {
   }
   const kinds = [["write", "disk: writes"], ["sync", "disk: syncs"], ["names", "disk: names"], ["read", "disk: reads"]];
   const kindOf = op => op === "write" || op === "read" ? op : op.startsWith("sync") ? "sync" : "names";
-  const nodes = [...new Set(life.events.filter(event => event.k === "files").map(event => event.node))].sort((a, b) => a - b);
+  // A machine that never used its disk has no lanes for it.
+  const used = new Set(life.events.filter(event => event.k === "io" || event.k === "submit").map(event => event.node).concat(0));
+  const nodes = [...new Set(life.events.filter(event => event.k === "files" && used.has(event.node)).map(event => event.node))].sort((a, b) => a - b);
   for (const node of nodes) for (const [kind, label] of kinds) lane("disk " + node + " " + kind, label + (nodes.length > 1 ? " @" + node : ""), "disk");
   for (const event of life.events) if (event.k === "io") lane("disk " + event.node + " " + kindOf(event.op)).items.push({ a: event.began_at, b: event.at, event, began: event.began });
   for (const record of life.writes.values()) if (record.io === null) lane("disk " + record.node + " write").items.push({ a: record.submit, b: record.overtaken ? record.overtaken.at : life.events.length - 1, event: life.events[record.submit], cut: true });

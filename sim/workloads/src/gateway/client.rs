@@ -81,7 +81,8 @@ impl Client {
             let stream = self.network.connect(self.node, SERVER, PORT).await?;
             stream.keep_alive(KEEPALIVE);
             let name = format!("client {}", self.number);
-            self.session = Some(Session::begin(stream, self.shared.plan.read_bytes, &name).await?);
+            let tls = self.one_in(4);
+            self.session = Some(Session::begin(stream, self.shared.plan.read_bytes, &name, tls).await?);
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ pub(super) async fn boot(env: Env, network: SimNet, shared: Shared) {
     if *shared.is_over.lock() {
         return;
     }
-    let database = match open(&env, &shared).await {
+    let database = match Box::pin(open(&env, &shared)).await {
         Ok(Some(database)) => database,
         Ok(None) => return shared.want_restart(CrashKind::Power),
         Err(Trouble::Stopped(_) | Trouble::Refused(_)) => return shared.want_restart(CrashKind::Process),

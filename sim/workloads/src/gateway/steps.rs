@@ -309,7 +309,7 @@ impl Client {
             letters += "Ds";
         }
         frontend::execute("", 0, out).expect("no zero bytes");
-        letters += if count % 10 == 0 { "CZ" } else { "DCZ" };
+        letters += if count.is_multiple_of(10) { "CZ" } else { "DCZ" };
         frontend::sync(out);
         self.session().flush().await?;
         let answer = self.session().answer().await?;

@@ -81,10 +81,20 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Says who it is, and waits until it is let in.
-    pub(super) async fn begin(stream: SimStream, read_bytes: usize, name: &str) -> Result<Session, Failure> {
+    /// Says who it is, and waits until it is let in. `tls`: asks first whether it might speak TLS, which it may not.
+    pub(super) async fn begin(stream: SimStream, read_bytes: usize, name: &str, tls: bool) -> Result<Session, Failure> {
         let (inbox, outbox) = (BytesMut::new(), BytesMut::new());
         let mut session = Session { stream, inbox, outbox, key: (0, 0), read_bytes };
+        if tls {
+            frontend::ssl_request(&mut session.outbox);
+            session.flush().await?;
+            let mut answer = [0];
+            match session.stream.read(&mut answer).await? {
+                0 => return Err(Failure::Lost(Loss::Ended)),
+                _ if answer == *b"N" => {}
+                _ => return Err(Violation::new(format!("a request for TLS is answered by {answer:?}")).into()),
+            }
+        }
         let parameters = [("user", "postgres"), ("database", "postgres"), ("application_name", name)];
         frontend::startup_message(parameters, &mut session.outbox).expect("no zero bytes");
         session.flush().await?;
