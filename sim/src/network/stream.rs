@@ -214,9 +214,8 @@ impl SimListener {
 
     /// The next connection. Once the node's incarnation is over none comes.
     pub async fn accept(&self) -> SimStream {
-        let accepted = poll_fn(|context| {
-            self.core.network.0.lock().poll_accept((self.node, self.port), self.number, context)
-        });
+        let accepted =
+            poll_fn(|context| self.core.network.0.lock().poll_accept((self.node, self.port), self.number, context));
         let (id, peer) = accepted.await;
         SimStream::new(self.core.clone(), id, peer)
     }

@@ -179,15 +179,12 @@ struct Inner {
 impl Shared {
     fn new(world: &World, clients: usize) -> Shared {
         let plan = Plan { config: opening::config(world), read_bytes: world.knob("read bytes", &[8192, 100, 7]) };
-        let tight = NetworkOptions {
-            segment_bytes_max: 90,
-            send_buffer_bytes: 700,
-            receive_buffer_bytes: 400,
-            ..NetworkOptions::default()
-        };
+        let mut options = NetworkOptions::default();
         if world.knob("tight network", &[false, true]) {
-            world.network().configure(tight);
+            (options.segment_bytes_max, options.send_buffer_bytes, options.receive_buffer_bytes) = (90, 700, 400);
         }
+        options.give_up_after = Duration::from_secs(world.knob("give up after seconds", &[30, 8]));
+        world.network().configure(options);
         Shared(Arc::new(Inner {
             plan,
             ledger: Mutex::new(Ledger::default()),
