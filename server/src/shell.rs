@@ -164,6 +164,8 @@ impl Drop for Seat {
 
 async fn connection(mut stream: TcpStream, mut conversation: Conversation, seat: Seat, stopped: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
+    // A client whose machine is gone says nothing; without this its transaction would keep its locks for ever.
+    let _ = socket2::SockRef::from(&stream).set_keepalive(true);
     if seat.0.is_none() {
         let error = PgError::new(SqlState::TOO_MANY_CONNECTIONS, "sorry, too many clients already");
         // The client speaks first; what it says does not matter.

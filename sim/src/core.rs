@@ -10,6 +10,7 @@ use crate::choices::{Choices, MILLION};
 use crate::executor::{Executor, NodeId};
 use crate::faults::{FaultCounts, FaultKind, Faults};
 use crate::marks::{Buggify, ProbeState};
+use crate::network::Network;
 use crate::timeline::Timeline;
 use crate::trace::{Event, Trace};
 
@@ -17,6 +18,7 @@ pub(crate) struct Core {
     pub(crate) choices: Choices,
     pub(crate) executor: Arc<Executor>,
     pub(crate) timeline: Timeline,
+    pub(crate) network: Network,
     pub(crate) trace: Trace,
     pub(crate) probe: ProbeState,
     pub(crate) buggify: Mutex<Buggify>,

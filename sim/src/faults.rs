@@ -93,10 +93,36 @@ fault_kinds! {
     MemoryLimit Recoverable "memory limit",
     /// A future was dropped at one of its waits: a client that left, a statement that timed out.
     Cancellation Recoverable "cancellation",
+    /// A segment, and all behind it, took long to arrive.
+    NetworkDelay Recoverable "network delay",
+    /// A segment never arrived.
+    SegmentLoss Recoverable "segment loss",
+    /// A segment arrived twice.
+    SegmentDuplication Recoverable "segment duplication",
+    /// A segment arrived after one that was sent later.
+    SegmentReordering Recoverable "segment reordering",
+    /// For a while nothing that one node sends reaches another, which is heard all the same.
+    OneWayPartition Recoverable "one-way partition",
+    /// For a while two nodes do not reach each other.
+    Partition Recoverable "partition",
+    /// A direction of a connection ended, perhaps in the middle of a message, and the other one went on.
+    HalfClose Recoverable "half-close",
+    /// A connection was reset, usually in the middle of a message.
+    ConnectionReset Recoverable "connection reset",
 }
 
 /// The number of fault kinds.
 pub(crate) const KINDS: usize = FaultKind::ALL.len();
+
+impl FaultKind {
+    /// Whether it happens to a network, and so only to programs that use one.
+    pub fn is_of_network(self) -> bool {
+        use FaultKind::{ConnectionReset, SegmentDuplication, SegmentLoss, SegmentReordering};
+        use FaultKind::{HalfClose, NetworkDelay, OneWayPartition, Partition};
+        let segments = [NetworkDelay, SegmentLoss, SegmentDuplication, SegmentReordering];
+        segments.contains(&self) || [OneWayPartition, Partition, HalfClose, ConnectionReset].contains(&self)
+    }
+}
 
 /// How likely each kind is, in parts per million of the operations that it applies to. [`FaultKind::PowerCut`] and
 /// [`FaultKind::ProcessKill`] come before any operation that changes a disk (and whenever they are asked for). The kinds

@@ -15,6 +15,7 @@
 //!     ├── Executor    which ready task runs
 //!     ├── Timeline    when things happen
 //!     ├── SimDisk     cached, pending, durable; faults; what a crash leaves
+//!     ├── SimNet      connections between nodes; what delays, cuts and ends them
 //!     ├── Trace       what happened, and a hash of it
 //!     └── Choices     every decision of all of the above, recorded
 //! ```
@@ -64,6 +65,7 @@ mod executor;
 pub mod explore;
 mod faults;
 pub mod marks;
+pub mod network;
 mod panics;
 pub mod swarm;
 mod timeline;
@@ -83,6 +85,7 @@ pub use disk::{
 pub use explore::{Explore, Explored, Ledger, explore};
 pub use faults::{Class, FaultCounts, FaultKind, Faults};
 pub use marks::{Buggify, Marks};
+pub use network::{NetworkError, NetworkOptions, SimListener, SimNet, SimStream};
 pub use swarm::{
     Bundle, Failure, Life, Shrunk, Stats, Swarm, SwarmReport, Workload, failures_directory, live, replay, shrink, swarm,
 };

@@ -101,7 +101,7 @@ impl Timeline {
         state.push(at, happen);
     }
 
-    fn schedule_at(&self, at: Instant, happen: Happening) {
+    pub(crate) fn schedule_at(&self, at: Instant, happen: Happening) {
         self.0.lock().push(at, happen);
     }
 

@@ -88,6 +88,36 @@ pub enum Event {
         /// What became of it.
         fate: Fate,
     },
+    /// A segment came to the end of its way.
+    Segment {
+        /// The connection's number in the world.
+        connection: u64,
+        /// The node that sent it.
+        from: usize,
+        /// The node that it was sent to.
+        to: usize,
+        /// What it is.
+        what: &'static str,
+        /// When it was sent; the entry's own time is that of its end.
+        began: Instant,
+        /// The position of its first byte in its direction of the connection.
+        seq: u64,
+        /// How many bytes.
+        len: u64,
+        /// What became of it.
+        fate: &'static str,
+        /// A hash of the bytes.
+        data: u64,
+    },
+    /// An end of a connection is in another state.
+    Connection {
+        /// The connection's number in the world.
+        connection: u64,
+        /// Whose end.
+        node: usize,
+        /// Which state.
+        what: &'static str,
+    },
     /// The program reached a marked state.
     Mark(&'static str),
     /// The program was asked to behave unusually.
@@ -193,6 +223,12 @@ impl Event {
                     .into_iter()
                     .fold(name(name(3, operation), path), mix)
             }
+            Event::Segment { connection, from, to, what, began, seq, len, fate, data } => {
+                [*connection, *from as u64, *to as u64, began.0, *seq, *len, *data]
+                    .into_iter()
+                    .fold(name(name(40, what), fate), mix)
+            }
+            Event::Connection { connection, node, what } => mix(mix(name(41, what), *connection), *node as u64),
             Event::Fault(kind) => mix(4, *kind as u64),
             Event::Crash { node, kind, changes, kept } => {
                 [*node as u64, *kind as u64, *changes as u64, *kept as u64].into_iter().fold(5, mix)
@@ -233,6 +269,12 @@ pub fn render(entries: &[Entry]) -> String {
             Event::Io { operation, path, offset, len, result, .. } => {
                 let outcome = if *result < 0 { format!("errno {}", -result) } else { format!("{result}") };
                 writeln!(text, "io     {operation} \"{path}\" at {offset}, {len} -> {outcome}")
+            }
+            Event::Segment { connection, from, to, what, seq, len, fate, .. } => {
+                writeln!(text, "net    #{connection} node {from} to {to}: {what} {seq}+{len} {fate}")
+            }
+            Event::Connection { connection, node, what } => {
+                writeln!(text, "net    #{connection} at node {node}: {what}")
             }
             Event::Fault(kind) => writeln!(text, "FAULT  {}", kind.name()),
             Event::Crash { node, kind, changes, kept } => {

@@ -57,6 +57,11 @@ pub trait Workload: Sync {
         DeviceProfile::HONEST.to_vec()
     }
 
+    /// Whether it uses the network: otherwise no fault of one is drawn for it.
+    fn uses_network(&self) -> bool {
+        false
+    }
+
     /// Marks that a swarm must hit.
     fn expected_marks(&self) -> Vec<&'static str> {
         Vec::new()
@@ -169,7 +174,8 @@ const SHOWN_BY_CRASHES: [FaultKind; 5] = [
 fn draw_world(workload: &dyn Workload, choices: Choices, trace: TraceLevel) -> WorldConfig {
     let mut faults = Faults::none();
     let certain = workload.certain_faults();
-    for kind in workload.faults() {
+    let applies = |kind: &FaultKind| workload.uses_network() || !kind.is_of_network();
+    for kind in workload.faults().into_iter().filter(applies) {
         let is_certain = certain.contains(&kind);
         if SHOWN_BY_CRASHES.contains(&kind) {
             if is_certain || choices.chance("swarm.crash fault", 800_000) {

@@ -46,7 +46,16 @@ fn entry(Entry { at, event }: &Entry) -> Value {
             "k": "io", "node": node, "op": operation, "path": &**path, "ino": ino, "task": task, "began": began.0,
             "offset": offset, "len": len, "result": result,
         }),
-        Event::Fault(kind) => json!({ "k": "fault", "fault": kind.name(), "owes": owes(*kind) }),
+        Event::Segment { connection, from, to, what, began, seq, len, fate, data: _ } => json!({
+            "k": "segment", "connection": connection, "from": from, "to": to, "what": what, "began": began.0,
+            "seq": seq, "len": len, "fate": fate,
+        }),
+        Event::Connection { connection, node, what } => {
+            json!({ "k": "connection", "connection": connection, "node": node, "what": what })
+        }
+        Event::Fault(kind) => json!({
+            "k": "fault", "fault": kind.name(), "owes": owes(*kind), "network": kind.is_of_network(),
+        }),
         Event::Crash { node, kind, changes, kept } => {
             json!({ "k": "crash", "node": node, "crash": kind.name(), "changes": changes, "kept": kept })
         }

@@ -31,8 +31,8 @@
 //! are, after every change of them. What is left for the script is bookkeeping per sector: the last write that is
 //! certain there, and the ones that are not.
 //!
-//! A lane is a place to draw at, chosen by what an event is about. An event of a network will bring a lane of its own;
-//! until the world has one there is none.
+//! A lane is a place to draw at, chosen by what an event is about. Each direction between two nodes of the network has one,
+//! and the states of their connections another; a world without connections has none of them.
 
 mod data;
 

@@ -77,7 +77,7 @@ function understand(data) {
         running = event.task;
         break;
       case "end": leave(event.task, at); break;
-      case "fault": faults.push(event); life.faults.push(event); break;
+      case "fault": if (!event.network) faults.push(event); life.faults.push(event); break;
       case "note": case "mark": case "buggify":
         event.task = running;
         if (said.has(running)) said.get(running).forEach(record => record.said ??= event);
@@ -160,6 +160,12 @@ function understand(data) {
         break;
     }
   });
+  // The first event at a time, or after it.
+  life.first = t => {
+    let low = 0, high = life.events.length - 1;
+    while (low < high) { const middle = (low + high) >> 1; if (life.events[middle].t < t) low = middle + 1; else high = middle; }
+    return low;
+  };
   life.number = at => life.events[at].n ? "#" + life.events[at].n : "(step)";
   life.lane = task => {
     const known = life.tasks.get(task);

@@ -40,6 +40,8 @@ function describe(event) {
     case "fault": return "FAULT: " + event.fault + (event.io ? ", met by " + life.lane(life.events[event.io].task) + ": " + life.events[event.io].op + " " + quoted(life.events[event.io].place) : "");
     case "crash": return "CRASH of node " + event.node + ": " + event.crash + ". " + (event.fates.length ? event.changes + (event.changes === 1 ? " change was" : " changes were") + " not durable: " + tally(event) : event.crash === "process kill" ? "The cache stays" + (event.changes ? ", and " + event.changes + (event.changes === 1 ? " change" : " changes") + " in it not durable" : ", and all of it is durable") : "Everything was durable");
     case "fate": return "after the crash: " + event.change + ": " + event.fate;
+    case "segment": return "connection " + event.connection + ", node " + event.from + " to node " + event.to + ": " + event.what + (event.len ? " of " + bytes(event.len) + " at " + event.seq.toLocaleString("en") : "") + (event.fate === "arrived" ? "" : " " + event.fate.toUpperCase());
+    case "connection": return "connection " + event.connection + " at node " + event.node + ": " + event.what;
     case "mark": return "reached: " + event.text;
     case "buggify": return "made to behave unusually: " + event.text;
     case "note": return (event.task === null ? "" : who + ": ") + event.text;
@@ -158,10 +160,16 @@ function layLanes() {
   }
   const kinds = [["write", "disk: writes"], ["sync", "disk: syncs"], ["names", "disk: names"], ["read", "disk: reads"]];
   const kindOf = op => op === "write" || op === "read" ? op : op.startsWith("sync") ? "sync" : "names";
-  const nodes = [...new Set(life.events.filter(event => event.k === "files").map(event => event.node))].sort((a, b) => a - b);
+  // A machine that never used its disk has no lanes for it.
+  const used = new Set(life.events.filter(event => event.k === "io" || event.k === "submit").map(event => event.node).concat(0));
+  const nodes = [...new Set(life.events.filter(event => event.k === "files" && used.has(event.node)).map(event => event.node))].sort((a, b) => a - b);
   for (const node of nodes) for (const [kind, label] of kinds) lane("disk " + node + " " + kind, label + (nodes.length > 1 ? " @" + node : ""), "disk");
   for (const event of life.events) if (event.k === "io") lane("disk " + event.node + " " + kindOf(event.op)).items.push({ a: event.began_at, b: event.at, event, began: event.began });
   for (const record of life.writes.values()) if (record.io === null) lane("disk " + record.node + " write").items.push({ a: record.submit, b: record.overtaken ? record.overtaken.at : life.events.length - 1, event: life.events[record.submit], cut: true });
+  for (const event of life.events) {
+    if (event.k === "connection") lane("connections", "network: connections", "network").items.push({ a: event.at, b: event.at, event });
+    if (event.k === "segment") lane("network " + event.from + " " + event.to, "network: @" + event.from + " to @" + event.to, "network").items.push({ a: life.first(event.began), b: event.at, event, cut: event.fate !== "arrived" });
+  }
   const tasks = [...life.tasks.values()].sort((x, y) => x.node - y.node || x.born - y.born);
   const first = new Map();
   for (const { name, node } of tasks) if (!first.has(node + ":" + name)) first.set(node + ":" + name, first.size);
@@ -226,7 +234,8 @@ function colorOf(item) {
     if (event.result < 0 && -event.result !== 2) return COLOR.lost;
     return event.op.startsWith("sync") ? COLOR.flight : event.op === "read" ? COLOR.read : COLOR.names;
   }
-  return event.k === "poll" ? COLOR.step : event.k === "fault" ? "#e07b1a" : ["note", "mark", "buggify"].includes(event.k) ? COLOR.note : COLOR.lost;
+  if (event.k === "segment") return event.fate !== "arrived" || event.what === "reset" || event.what === "refuse" ? COLOR.lost : event.len ? COLOR.flight : COLOR.read;
+  return event.k === "poll" ? COLOR.step : event.k === "connection" ? COLOR.names : event.k === "fault" ? "#e07b1a" : ["note", "mark", "buggify"].includes(event.k) ? COLOR.note : COLOR.lost;
 }
 
 function drawLanes() {

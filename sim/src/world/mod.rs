@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use helios_env::sync::Mutex;
-use helios_env::{Env, Instant, Rng, SplitMix64};
+use helios_env::{BoxFuture, Env, Instant, Rng, SplitMix64};
 
 pub use config::WorldConfig;
 pub use running::Stop;
@@ -34,6 +34,7 @@ use crate::disk::{DeviceProfile, DiskImage, Mount, SimDisk, Timing};
 use crate::executor::{Executor, NodeId};
 use crate::faults::{FaultCounts, FaultKind, Faults};
 use crate::marks::{Buggify, Marks, ProbeState, SimProbe};
+use crate::network::{Network, SimNet};
 use crate::timeline::{SimClock, Timeline};
 use crate::trace::{Entry, Event, Trace};
 
@@ -55,7 +56,11 @@ struct Inner {
 struct Node {
     disk: SimDisk,
     incarnation: Arc<Incarnation>,
+    program: Option<Program>,
 }
+
+/// What a machine runs when it starts.
+type Program = Arc<dyn Fn(Env) -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl World {
     /// A world with one node, number 0.
@@ -65,6 +70,7 @@ impl World {
             choices: config.choices,
             executor: Arc::new(Executor::default()),
             timeline: Timeline::default(),
+            network: Network::default(),
             trace: Trace::new(config.trace),
             probe: ProbeState::default(),
             buggify: Mutex::new(config.buggify),
@@ -100,7 +106,9 @@ impl World {
                 }
             }));
         }
-        nodes.push(Node { disk, incarnation: Arc::new(Incarnation::new(self.0.next_incarnation(), number)) });
+        let incarnation = Arc::new(Incarnation::new(self.0.next_incarnation(), number));
+        self.0.core.network.begin(&incarnation);
+        nodes.push(Node { disk, incarnation, program: None });
         number
     }
 
@@ -117,6 +125,16 @@ impl World {
     /// What tasks and workloads may ask of the world while it runs.
     pub fn handle(&self) -> Handle {
         Handle(self.0.clone())
+    }
+
+    /// Starts `program` on a node now, and again after each of its crashes: what a machine runs when it boots.
+    pub fn on_boot<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        node: usize,
+        program: impl Fn(Env) -> F + Send + Sync + 'static,
+    ) {
+        self.0.nodes.lock()[node].program = Some(Arc::new(move |env| Box::pin(program(env))));
+        self.0.boot(node);
     }
 
     /// Runs `future` as a task of node 0 until it ends or node 0 does. Other tasks of the world run meanwhile, and go
@@ -177,6 +195,7 @@ impl World {
         self.0.incarnation(node).end();
         self.0.end_tasks(node);
         self.disk_of(node).replace(image);
+        self.0.core.network.crash(&self.0.core, node, CrashKind::Power);
         self.0.begin(node);
     }
 }
@@ -193,6 +212,11 @@ macro_rules! shared {
             /// The disk of a node, from the outside.
             pub fn disk_of(&self, node: usize) -> SimDisk {
                 self.0.nodes.lock()[node].disk.clone()
+            }
+
+            /// The network between the nodes.
+            pub fn network(&self) -> SimNet {
+                SimNet::new(self.0.core.clone())
             }
 
             /// Who decides.
@@ -231,6 +255,7 @@ macro_rules! shared {
                 *self.0.core.crash_at_poll.lock() = None;
                 self.0.core.executor.resume_all();
                 self.0.core.timeline.heal_wall();
+                self.0.core.network.heal();
             }
 
             /// How often each fault has fired.
@@ -346,7 +371,7 @@ impl Inner {
 
     fn env_of(&self, node: NodeId) -> Env {
         let nodes = self.nodes.lock();
-        let Node { disk, incarnation } = &nodes[node];
+        let Node { disk, incarnation, .. } = &nodes[node];
         let core = self.core.clone();
         let mount = Mount { core: core.clone(), disk: disk.0.clone(), incarnation: incarnation.clone() };
         let limits = self.config;
@@ -383,9 +408,19 @@ impl Inner {
     }
 
     fn begin(&self, node: NodeId) {
-        let number = self.next_incarnation();
-        self.nodes.lock()[node].incarnation = Arc::new(Incarnation::new(number, node));
+        let incarnation = Arc::new(Incarnation::new(self.next_incarnation(), node));
+        self.core.network.begin(&incarnation);
+        self.nodes.lock()[node].incarnation = incarnation;
         self.core.executor.resume(node);
+        self.boot(node);
+    }
+
+    fn boot(&self, node: NodeId) {
+        let program = self.nodes.lock()[node].program.clone();
+        if let Some(program) = program {
+            let env = self.env_of(node);
+            let _task = env.spawn.spawn("boot", program(env.clone()));
+        }
     }
 
     /// The node is dead: drops its tasks, decides what is on its disk, and lets it live again.
@@ -406,6 +441,7 @@ impl Inner {
         counts.fire(fault);
         core.counts.lock().add(&counts);
         core.record(Event::Crash { node, kind: fault, changes, kept });
+        core.network.crash(core, node, kind);
         self.begin(node);
         Stop::Crashed(kind)
     }

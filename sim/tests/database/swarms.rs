@@ -1,8 +1,8 @@
 //! Many worlds for each workload.
 
 use helios_isolation::Isolation;
-use helios_sim::{Choices, Swarm, SwarmReport, TraceLevel, Workload, live, swarm};
-use helios_workloads::{Bank, Definitions, Disks, Histories, Operations};
+use helios_sim::{Choices, FaultKind, Swarm, SwarmReport, TraceLevel, Workload, live, swarm};
+use helios_workloads::{Bank, Definitions, Disks, Gateway, Histories, Operations};
 
 /// Seeds of a swarm; `HELIOS_SEEDS=n` asks for others.
 fn seeds(usual: u64) -> u64 {
@@ -58,15 +58,28 @@ fn rotten_disks_are_reported_and_never_believed() {
     report.assert_clean();
 }
 
+#[test]
+fn clients_of_the_gateway_are_told_the_truth() {
+    let config = Swarm { jobs: 2, ..Swarm::new("database", 0..seeds(60)) };
+    let report = swarm(&config, &Gateway::new(Disks::Honest));
+    println!("{report}");
+    report.assert_clean();
+    assert!(report.seeds < 60 || report.commits_median >= 40, "{report}");
+    for kind in FaultKind::ALL.iter().filter(|kind| kind.is_of_network()) {
+        assert!(report.seeds < 60 || report.faults.of(*kind) > 0, "{} never fired", kind.name());
+    }
+}
+
 /// No database survives such a disk: an oracle that says so has not looked.
 #[test]
 fn a_disk_that_ignores_sync_is_caught_by_every_workload() {
-    let workloads: [&dyn Workload; 5] = [
+    let workloads: [&dyn Workload; 6] = [
         &Operations::new(Disks::Lying),
         &Bank::new(Disks::Lying),
         &Definitions::new(Disks::Lying),
         &Histories::new(Disks::Lying, Isolation::ReadCommitted),
         &Histories::new(Disks::Lying, Isolation::RepeatableRead),
+        &Gateway::new(Disks::Lying),
     ];
     for workload in workloads {
         let caught = (0..60u64).find(|seed| live(workload, Choices::seeded(*seed), TraceLevel::Hash).result.is_err());

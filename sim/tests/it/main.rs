@@ -5,6 +5,7 @@ mod crash;
 mod determinism;
 mod exploring;
 mod faults;
+mod network;
 mod running;
 mod store;
 mod swarming;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use helios_sim::{Class, DeviceProfile, FaultKind, Stats, Swarm, SwarmReport, Violation, Workload, World, swarm};
 
-use crate::{Disks, Operations};
+use crate::{Disks, Gateway, Operations};
 
 /// Files that are read back and checked block by block. A write to the log that was acknowledged and never made can take a
 /// commit back without a trace: that disk lies, and only an oracle can tell.
@@ -27,10 +27,15 @@ pub struct Focus {
 }
 
 impl Focus {
-    /// [`Operations`] in worlds in which `kind` certainly fires.
+    /// [`Operations`] in worlds in which `kind` certainly fires; [`Gateway`] where it is one of the network.
     pub fn new(kind: FaultKind) -> Focus {
-        let disks = if kind.class() == Class::Detectable { Disks::Rotten } else { Disks::Honest };
-        Focus { kind, name: format!("operations with {}", kind.name()), inner: Box::new(Operations::new(disks)) }
+        let inner: Box<dyn Workload> = match kind.class() {
+            _ if kind.is_of_network() => Box::new(Gateway::new(Disks::Honest)),
+            Class::Detectable => Box::new(Operations::new(Disks::Rotten)),
+            _ => Box::new(Operations::new(Disks::Honest)),
+        };
+        let usual = if kind.is_of_network() { "gateway" } else { "operations" };
+        Focus { kind, name: format!("{usual} with {}", kind.name()), inner }
     }
 }
 
@@ -47,6 +52,10 @@ impl Workload for Focus {
             kind @ (TornWrite | LostWrite | LostEntry | HalfRename) => vec![PowerCut, kind],
             kind => vec![kind],
         }
+    }
+
+    fn uses_network(&self) -> bool {
+        self.inner.uses_network()
     }
 
     fn certain_faults(&self) -> Vec<FaultKind> {

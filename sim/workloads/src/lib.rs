@@ -18,6 +18,7 @@
 //! | [`Bank`] | an invariant of many rows in every snapshot; row locks, deadlocks, serialization failures |
 //! | [`Definitions`] | DDL mixed with DML: catalog, tables and indexes are exactly before or after |
 //! | [`Histories`] | what transactions see of each other, at READ COMMITTED and at REPEATABLE READ, also across crashes |
+//! | [`Gateway`] | the protocol on a network that fails: what clients were told, and what they could not see |
 //!
 //! [`Focus`] puts the first of them into worlds that fail in one way only. [`script`] cuts
 //! off any SQL script before every change that it makes to the disk, and [`cancel_everywhere`] drops statements at every wait.
@@ -26,6 +27,7 @@ mod bank;
 mod cancellation;
 mod definitions;
 mod focus;
+mod gateway;
 mod histories;
 mod life;
 mod opening;
@@ -37,6 +39,7 @@ pub use bank::Bank;
 pub use cancellation::{Cancellations, cancel_everywhere};
 pub use definitions::Definitions;
 pub use focus::{FaultRow, Focus, fault_table};
+pub use gateway::Gateway;
 pub use histories::Histories;
 pub use operations::Operations;
 
@@ -72,6 +75,7 @@ pub fn all() -> Vec<Box<dyn Workload>> {
         Box::new(Histories::new(Disks::Honest, Isolation::ReadCommitted)),
         Box::new(Histories::new(Disks::Honest, Isolation::RepeatableRead)),
         Box::new(Operations::new(Disks::Rotten)),
+        Box::new(Gateway::new(Disks::Honest)),
     ]
 }
 
