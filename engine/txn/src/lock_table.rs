@@ -14,7 +14,8 @@
 //! keeping their place.
 //!
 //! Deadlocks are looked for by the waiter itself once it has waited `deadlock_timeout`: a depth-first search over who
-//! waits for whom. One search is enough, because only a new wait can close a cycle, and that waiter will search.
+//! waits for whom. One search for each time that it looks who is in the way is enough: only a new answer to that can close
+//! a cycle, and that waiter will search.
 
 use std::collections::VecDeque;
 use std::task::Poll;
@@ -232,6 +233,8 @@ impl LockTable {
                 (check, give_up) => check.or(give_up),
             };
             if first(woken, timer.map(|at| self.env.clock.sleep_until(at))).await {
+                // Whoever is in the way now need not be who was: if it must wait on, it must search again.
+                deadlock_check = deadlock_check.filter(Option::is_some);
                 continue;
             }
             let now = self.env.clock.monotonic();

@@ -1,18 +1,28 @@
 //! Bugs that the simulation found, each told as a story that must not happen again.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use helios_env::Env;
+use helios_env::sync::Mutex;
+use helios_sim::World;
 use helios_storage::{Options, Space, Storage, Version};
 use helios_txn::{CommitOptions, Error, RowLock, RowLockMode, Transaction, TransactionOptions, Transactions, Wait};
 
 const SPACE: Space = Space::new(0, 1);
 const KEY: Bytes = Bytes::from_static(b"k");
+const OTHER_KEY: Bytes = Bytes::from_static(b"l");
 const ROW: Bytes = Bytes::from_static(b"row");
 
 async fn lock(transaction: &Transaction, mode: RowLockMode) -> Result<Version, Error> {
+    lock_key(transaction, KEY, mode, Wait::Error).await
+}
+
+async fn lock_key(transaction: &Transaction, key: Bytes, mode: RowLockMode, wait: Wait) -> Result<Version, Error> {
     let statement = transaction.statement();
-    let seen = transaction.get(&statement, SPACE, &KEY).await?.expect("the row is there");
-    match transaction.lock_row(&statement, SPACE, &KEY, &seen, mode, Wait::Error).await? {
+    let seen = transaction.get(&statement, SPACE, &key).await?.expect("the row is there");
+    match transaction.lock_row(&statement, SPACE, &key, &seen, mode, wait).await? {
         RowLock::Current(version) => Ok(version),
         other => panic!("nobody has changed the row: {other:?}"),
     }
@@ -22,7 +32,9 @@ async fn with_a_row(env: &Env) -> Transactions {
     let (storage, _) = Storage::open(env.clone(), Options::tiny()).await.expect("memory opens");
     let transactions = Transactions::new(env.clone(), storage, 1);
     let first = transactions.begin(TransactionOptions::default());
-    first.put(&first.statement(), SPACE, KEY, ROW, false);
+    for key in [KEY, OTHER_KEY] {
+        first.put(&first.statement(), SPACE, key, ROW, false);
+    }
     first.commit(CommitOptions::default()).await.expect("memory has space");
     transactions
 }
@@ -49,4 +61,44 @@ fn a_row_locked_before_a_savepoint_is_locked_behind_it() {
         holder.rollback();
         lock(&other, RowLockMode::Update).await.expect("it is free");
     });
+}
+
+/// One transaction waits for a row that a second holds, and has found no deadlock. A third strengthens its own lock on
+/// the row, which needs no queueing, and waits for the first: it finds no deadlock either, as the first is known to wait
+/// for the second only. The second ends, and the first finds the third in its way: that closes the cycle, and nobody
+/// searched any more.
+#[test]
+fn a_waiter_that_finds_somebody_else_in_its_way_looks_for_a_deadlock_again() {
+    let world = World::seeded(1);
+    let env = world.env();
+    let outcomes = world.run(async {
+        let transactions = with_a_row(&env).await;
+        let deadlock_timeout = Duration::from_millis(5);
+        let begin = || Arc::new(transactions.begin(TransactionOptions { deadlock_timeout, ..Default::default() }));
+        let (first, second, third) = (begin(), begin(), begin());
+        let pause = || env.sleep(Duration::from_millis(20));
+        let outcomes = Arc::new(Mutex::new(Vec::new()));
+        let wait_for = |transaction: &Arc<Transaction>, key: Bytes, mode: RowLockMode| {
+            let (transaction, outcomes) = (transaction.clone(), outcomes.clone());
+            env.spawn("waiter", async move {
+                let outcome = lock_key(&transaction, key, mode, Wait::Block(None)).await;
+                transaction.rollback();
+                outcomes.lock().push(outcome.map(drop));
+            })
+        };
+        lock(&second, RowLockMode::Share).await.expect("it is free");
+        lock(&third, RowLockMode::KeyShare).await.expect("both share it");
+        lock_key(&first, OTHER_KEY, RowLockMode::Update, Wait::Error).await.expect("it is free");
+        let first_waits = wait_for(&first, KEY, RowLockMode::NoKeyUpdate);
+        pause().await;
+        lock(&third, RowLockMode::Share).await.expect("both share it");
+        let third_waits = wait_for(&third, OTHER_KEY, RowLockMode::Update);
+        pause().await;
+        second.rollback();
+        first_waits.await;
+        third_waits.await;
+        std::mem::take(&mut *outcomes.lock())
+    });
+    let outcomes = outcomes.expect("nobody waits for ever");
+    assert!(matches!(outcomes[..], [Err(Error::Deadlock { .. }), Ok(())]), "{outcomes:?}");
 }

@@ -79,7 +79,8 @@ impl Simulation {
             .args(["test", "--quiet", "--no-run", "--message-format=json", "-p", package, "--test", target])
             .current_dir(&tree.directory)
             .env("CARGO_TARGET_DIR", &tree.build)
-            // Quicker to link, and nobody debugs a mutant.
+            // A few lines change at a time, and nobody debugs a mutant.
+            .env("CARGO_INCREMENTAL", "1")
             .env("CARGO_PROFILE_DEV_DEBUG", "false")
             .stderr(File::create(tree.logs.join("build.txt"))?)
             .output()?;

@@ -9,7 +9,8 @@
 //! Each is another life, with fewer things in it, and most mistakes show in many of those. Lives get shorter by it, too,
 //! which is what makes the rest fast.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use helios_env::SplitMix64;
@@ -75,6 +76,9 @@ struct Search<Run> {
 /// Eighths of the decisions that a thinned log keeps, and how often each is tried before the next.
 const KEPT: [u64; 5] = [1, 2, 4, 6, 7];
 const THINNINGS: u32 = 12;
+/// A site with no more decisions than this is left alone in every other attempt: which faults there are and how large
+/// things are is decided once, and counts for the whole life.
+const RARE: usize = 16;
 
 impl<Run: FnMut(&DecisionLog) -> Option<DecisionLog>> Search<Run> {
     fn is_over(&self) -> bool {
@@ -111,12 +115,22 @@ impl<Run: FnMut(&DecisionLog) -> Option<DecisionLog>> Search<Run> {
         let mut failed = [0; KEPT.len()];
         while !self.is_over() && self.best.interesting() > KEPT.len() {
             let Some(at) = failed.iter().position(|failed| *failed < THINNINGS) else { return };
-            if self.attempt_without(|_, lot| lot % 8 >= KEPT[at]) {
+            let rare = if failed[at] % 2 == 0 { self.rare_sites() } else { BTreeSet::new() };
+            if self.attempt_without(|decision, lot| lot % 8 >= KEPT[at] && !rare.contains(&decision.site)) {
                 failed = [0; KEPT.len()];
             } else {
                 failed[at] += 1;
             }
         }
+    }
+
+    /// Sites with few decisions that are not zero.
+    fn rare_sites(&self) -> BTreeSet<Cow<'static, str>> {
+        let mut counts: BTreeMap<&Cow<'static, str>, usize> = BTreeMap::new();
+        for decision in self.best.decisions.iter().filter(|decision| decision.value != 0) {
+            *counts.entry(&decision.site).or_default() += 1;
+        }
+        counts.into_iter().filter(|(_, count)| *count <= RARE).map(|(site, _)| site.clone()).collect()
     }
 
     /// Puts back to zero whatever `goes`, which is told a random number for each decision.

@@ -193,8 +193,14 @@ impl Commits {
 
     /// One opening of the storage: judge what it shows, work, and perhaps close. `false`: see [`Commits::open`].
     async fn session(env: Env, options: Options, oracle: Shared, world: Handle) -> Result<bool, Trouble> {
-        let Some(storage) = Commits::open(&env, &options).await? else { return Ok(false) };
-        let disk_rots = oracle.lock().disk_rots;
+        let (disk_rots, faults) = (oracle.lock().disk_rots, world.faults());
+        // Recovery reads each byte of the log once: at the usual rates, damage would rarely be there.
+        if disk_rots && world.choices().chance("rot while opening", 300_000) {
+            world.set_faults(faults.clone().with(FaultKind::TransitRot, 60_000));
+        }
+        let opened = Commits::open(&env, &options).await;
+        world.set_faults(faults);
+        let Some(storage) = opened? else { return Ok(false) };
         let happened = match look(&storage, &oracle, true).await {
             Err(trouble) if trouble.is_damage() && disk_rots => return Ok(true),
             other => other?,
@@ -334,7 +340,9 @@ impl Workload for Commits {
         world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
         let options = Commits::options(world);
         let rounds = world.knob("rounds", &[3, 5, 8]);
+        let faults = world.faults();
         for _ in 0..rounds {
+            world.set_faults(faults.clone());
             let session = Commits::session(world.env(), options.clone(), oracle.clone(), world.handle());
             let goes_on = match world.run(session) {
                 Ok(Err(Trouble::Storage(_))) if self.disk_rots => break,
