@@ -83,6 +83,7 @@ engines *OPTIONS:
     cargo run --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1 -- --json target/redb-4.1/report.json {{OPTIONS}} >/dev/null
     cargo run -p helios-sim-engines -- --with target/redb-4.1/report.json {{OPTIONS}}
 
-# The simulator must find in redb 4.1 what 4.2 has repaired.
+# The simulator must find in redb 4.1 what 4.2 has repaired, and nothing in 4.2.
 engines-calibrate:
     cargo test --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1 -- --nocapture
+    HELIOS_ENGINES_SECONDS=60 cargo test -p helios-sim-engines --test engines -- --nocapture redb
