@@ -77,18 +77,17 @@ bench-micro:
 fuzz SECONDS="10":
     @fuzz/run {{SECONDS}}
 
-<<<<<<< HEAD
 # What HeliosDB, redb 4.1 and 4.2 and SQLite survive of the same faults (--seeds N, --engine NAME, --json FILE).
 engines *OPTIONS:
     @mkdir -p target/redb-4.1
     cargo run --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1 -- --json target/redb-4.1/report.json {{OPTIONS}} >/dev/null
     cargo run -p helios-sim-engines -- --with target/redb-4.1/report.json {{OPTIONS}}
 
-# The simulator must find in redb 4.1 what 4.2 has repaired.
+# The simulator must find in redb 4.1 what 4.2 has repaired, and nothing in 4.2.
 engines-calibrate:
     cargo test --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1 -- --nocapture
-=======
+    HELIOS_ENGINES_SECONDS=60 cargo test -p helios-sim-engines --test engines -- --nocapture redb
+
 # Broken engines, each of which the simulator must catch (--only NAME, --draw N); all of them renew reports/mutants.md.
 mutants *OPTIONS:
     cargo run -q -p helios-mutants -- --json reports/mutants.json {{OPTIONS}}
->>>>>>> mutants

@@ -209,8 +209,14 @@ impl Default for Faults {
 }
 
 /// How often each kind fired.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultCounts([u64; KINDS]);
+
+impl Default for FaultCounts {
+    fn default() -> FaultCounts {
+        FaultCounts([0; KINDS])
+    }
+}
 
 impl FaultCounts {
     /// How often `kind` fired.

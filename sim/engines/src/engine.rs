@@ -84,6 +84,12 @@ pub trait Engine: Sync {
     /// Whether what one opening has shown is promised to stay, although it was never acknowledged.
     fn keeps_what_it_shows(&self) -> bool;
 
+    /// Whether the same decisions give the same run. Nobody promises it; an engine that iterates randomly seeded maps has
+    /// failures that do not replay.
+    fn is_deterministic(&self) -> bool {
+        true
+    }
+
     /// Opens the database in the environment's directory, creating it when it is missing.
     fn open(&self, world: &Arc<Blocking>) -> Result<Box<dyn Store>>;
 }

@@ -208,6 +208,11 @@ impl Engine for Redb {
         false
     }
 
+    /// The changelog of 4.2: "commits now flush table root updates in a deterministic order".
+    fn is_deterministic(&self) -> bool {
+        cfg!(not(feature = "redb-4-1"))
+    }
+
     fn open(&self, world: &Arc<Blocking>) -> Result<Box<dyn Store>> {
         let create = |medium| Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(medium);
         let medium = match Medium::existing(world, PATH)? {

@@ -201,7 +201,7 @@ pub fn live_through(engine: &dyn Engine, trouble: Trouble, effort: &Effort) -> F
     let life = Life::new(engine, trouble.clone());
     let config = Swarm {
         time_max: Some(effort.row_time_max),
-        recheck_every: 64,
+        recheck_every: if engine.is_deterministic() { 64 } else { 0 },
         shrink_for: if matches!(promise, Promise::Made(_)) { SHRINK_FOR } else { Duration::ZERO },
         replay_command: format!("{} -- replay \"{{bundle}}\"", crate::command_line::RUN),
         ..Swarm::new("engines", 0..effort.seeds)

@@ -45,6 +45,26 @@ fn redb_survives_every_crash_point_on_every_disk() {
     }
 }
 
+/// A disk that tears within a sector, as redb's documents allow, and a crash in the repair after that: what takes an
+/// acknowledged commit of redb 4.1 back. For as many seconds as `HELIOS_ENGINES_SECONDS` says; 3 by default.
+#[test]
+fn redb_survives_a_crash_in_the_repair_of_a_torn_commit() {
+    let seconds = std::env::var("HELIOS_ENGINES_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
+    let config = Explore {
+        profile: DeviceProfile { name: "words", atomic_bytes: 8, ..DeviceProfile::posix() },
+        cuts_max: 64,
+        images_max: 300,
+        recovery_points_max: 6,
+        recovery_images_max: 6,
+        kills: false,
+        time_max: Some(Duration::from_secs(seconds)),
+        ..Explore::default()
+    };
+    let explored = crash_everywhere(&Redb, &config);
+    println!("{explored}");
+    explored.assert_clean();
+}
+
 #[test]
 fn sqlite_survives_every_crash_point() {
     for engine in [Sqlite::DeleteFull, Sqlite::DeleteExtra, Sqlite::WalFull] {
