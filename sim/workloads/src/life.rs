@@ -64,7 +64,7 @@ pub(crate) struct Entitled {
 }
 
 impl Entitled {
-    fn by(faults: &Faults) -> Entitled {
+    pub(crate) fn by(faults: &Faults) -> Entitled {
         Entitled { to_stop: faults.kinds().any(|kind| kind.class() != Class::Recoverable) }
     }
 

@@ -38,7 +38,8 @@ use helios_sim::{
 };
 use heliosdb::Config;
 
-use crate::{Disks, life, opening};
+use crate::life::{self, Entitled};
+use crate::{Disks, opening};
 use client::Client;
 use ledger::Ledger;
 
@@ -156,6 +157,8 @@ struct Plan {
     config: Config,
     /// How many bytes are read from a connection at once: few, so that messages arrive in pieces.
     read_bytes: usize,
+    /// What the world's faults entitle the server's store to.
+    entitled: Entitled,
 }
 
 /// What outlives the machines. Clones are the same.
@@ -178,7 +181,11 @@ struct Inner {
 
 impl Shared {
     fn new(world: &World, clients: usize) -> Shared {
-        let plan = Plan { config: opening::config(world), read_bytes: world.knob("read bytes", &[8192, 100, 7]) };
+        let plan = Plan {
+            config: opening::config(world),
+            read_bytes: world.knob("read bytes", &[8192, 100, 7]),
+            entitled: Entitled::by(&world.faults()),
+        };
         let mut options = NetworkOptions::default();
         if world.knob("tight network", &[false, true]) {
             (options.segment_bytes_max, options.send_buffer_bytes, options.receive_buffer_bytes) = (90, 700, 400);

@@ -23,7 +23,7 @@ pub(super) async fn boot(env: Env, network: SimNet, shared: Shared) {
     if *shared.is_over.lock() {
         return;
     }
-    let database = match Box::pin(open(&env, &shared)).await {
+    let database = match Box::pin(open(&env, &shared)).await.map_err(|trouble| shared.plan.entitled.allow(trouble)) {
         Ok(Some(database)) => database,
         Ok(None) => return shared.want_restart(CrashKind::Power),
         Err(Trouble::Stopped(_) | Trouble::Refused(_)) => return shared.want_restart(CrashKind::Process),
@@ -39,7 +39,7 @@ pub(super) async fn boot(env: Env, network: SimNet, shared: Shared) {
 
 /// `None`: see [`opening::open`].
 async fn open(env: &Env, shared: &Shared) -> Result<Option<Database>, Trouble> {
-    let Some(database) = opening::open(env, &shared.plan.config).await? else { return Ok(None) };
+    let Some(database) = opening::open(env, &shared.plan.config, shared.plan.entitled).await? else { return Ok(None) };
     let connection = database.connect().map_err(|error| Trouble::of(error, "connecting"))?;
     if !database.catalog().tables().any(|table| table.name == "ledger") {
         let created = connection.execute_batch_async(SCHEMA).await;
