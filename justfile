@@ -91,3 +91,12 @@ engines-calibrate:
 # Broken engines, each of which the simulator must catch (--only NAME, --draw N); all of them renew reports/mutants.md.
 mutants *OPTIONS:
     cargo run -q -p helios-mutants -- --json reports/mutants.json {{OPTIONS}}
+
+# Everything in the simulator in turn, for an hour or --seconds S; what it saw goes to reports/swarm.json.
+swarm *OPTIONS:
+    @mkdir -p reports
+    cargo run --release -- sim swarm --json reports/swarm.json {{OPTIONS}}
+
+# What HeliosDB and other engines survive: reports/crash-safety.{md,html,json} (--seeds N).
+report-crash *OPTIONS:
+    cargo run --release -p helios-crash-report -- {{OPTIONS}}

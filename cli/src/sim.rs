@@ -1,5 +1,6 @@
 //! `helios sim`: the whole database in the simulated world, as long as one likes.
 
+mod endless;
 mod scripts;
 
 use std::path::PathBuf;
@@ -24,6 +25,9 @@ enum SimCommand {
     /// Run SQL scripts with a crash before every change that each of their statements makes to the disk, and crash the
     /// recoveries in turn: what is found is exactly the state before the statement or after it.
     Scripts(scripts::ScriptsArguments),
+    /// Everything in turn, for as long as one likes: each workload on new seeds, the scripts with other crashes. The first
+    /// failure ends it.
+    Swarm(endless::SwarmArguments),
     /// Live the life in a failure's directory again, step by step.
     Replay(ReplayArguments),
     /// List the workloads.
@@ -67,6 +71,7 @@ struct ReplayArguments {
 pub(crate) fn run(arguments: &SimArguments) -> ExitCode {
     match &arguments.command {
         SimCommand::Run(arguments) => run_swarms(arguments),
+        SimCommand::Swarm(arguments) => endless::run(arguments),
         SimCommand::Scripts(arguments) => scripts::run(arguments),
         SimCommand::Replay(arguments) => replay_bundle(arguments),
         SimCommand::List => {
