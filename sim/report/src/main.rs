@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
-use document::{Document, Section};
+use document::Document;
 
 /// Write reports/crash-safety.{md,html,json}.
 #[derive(Parser)]
@@ -20,6 +20,12 @@ struct Arguments {
     /// Worlds for each kind of fault.
     #[arg(long, default_value_t = 60, value_name = "N")]
     seeds: u64,
+    /// Worlds in which histories are checked, at each isolation level.
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    history_seeds: u64,
+    /// Crash images of each statement of the scripts.
+    #[arg(long, default_value_t = 24, value_name = "N")]
+    images_per_statement: usize,
     /// Threads; the number of processors when it is not said.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -31,6 +37,8 @@ struct Arguments {
 /// What all sections need to know.
 struct Effort {
     seeds: u64,
+    history_seeds: u64,
+    images_per_statement: usize,
     jobs: usize,
     /// Where other commands have left results.
     results: PathBuf,
@@ -39,7 +47,13 @@ struct Effort {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let jobs = arguments.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let effort = Effort { seeds: arguments.seeds, jobs, results: arguments.out.clone() };
+    let effort = Effort {
+        seeds: arguments.seeds,
+        history_seeds: arguments.history_seeds,
+        images_per_statement: arguments.images_per_statement,
+        jobs,
+        results: arguments.out.clone(),
+    };
     let document = Document {
         title: "Crash safety".to_owned(),
         introduction: "Storage engines in a simulated world: power cuts at every point, torn and lost and reordered writes, \
