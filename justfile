@@ -77,7 +77,7 @@ bench-micro:
 fuzz SECONDS="10":
     @fuzz/run {{SECONDS}}
 
-# What HeliosDB, redb 4.1 and 4.2 and SQLite survive of the same faults (--seeds N, --engine NAME, --json FILE).
+# What HeliosDB, redb 4.1 and 4.2 and SQLite survive of the same faults (--seeds N, --seconds N, --engine NAME, --json FILE).
 engines *OPTIONS:
     @mkdir -p target/redb-4.1
     cargo run --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1 -- --json target/redb-4.1/report.json {{OPTIONS}} >/dev/null

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use helios_sim::{Bundle, render, replay};
@@ -24,6 +25,9 @@ struct Arguments {
     /// Worlds for each fault of each engine.
     #[arg(long, default_value_t = 100)]
     seeds: u64,
+    /// The most seconds of real time for each exploration and for each fault of each engine.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
     /// Only engines whose name and version contain this.
     #[arg(long, default_value = "")]
     engine: String,
@@ -64,7 +68,10 @@ pub fn main() -> ExitCode {
 }
 
 fn table(arguments: &Arguments) -> std::io::Result<()> {
-    let effort = Effort { fault: arguments.fault.clone(), ..Effort::usual(arguments.seeds) };
+    let effort = Effort {
+        fault: arguments.fault.clone(),
+        ..Effort::usual(arguments.seeds).within(Duration::from_secs(arguments.seconds))
+    };
     let mut reports: Vec<EngineReport> = match &arguments.with {
         Some(path) => serde_json::from_slice(&std::fs::read(path)?)?,
         None => Vec::new(),

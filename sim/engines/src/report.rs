@@ -46,6 +46,15 @@ impl Effort {
         Effort { seeds, row_time_max: Duration::from_secs(60), crash_points, recoveries, fault: String::new() }
     }
 
+    /// The same with `time` as the bound of each part.
+    #[must_use]
+    pub fn within(mut self, time: Duration) -> Effort {
+        self.row_time_max = time;
+        self.crash_points.time_max = Some(time);
+        self.recoveries.time_max = Some(time);
+        self
+    }
+
     fn wants(&self, fault: &str) -> bool {
         self.fault.is_empty() || self.fault == fault
     }

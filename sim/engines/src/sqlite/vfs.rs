@@ -8,7 +8,7 @@
 //!
 //! * **Pointers from SQLite** are valid for the call, as its documentation of `sqlite3_vfs` and `sqlite3_io_methods`
 //!   says: names are NUL-terminated (or null, for a temporary file), buffers are as long as the length beside them.
-//! * **The VFS** is a box that does not move, named uniquely, registered before the connection is opened and
+//! * **The VFS** does not move, is named uniquely, registered before the connection is opened and
 //!   unregistered after it was closed: [`Registered`] is dropped behind the connection, by the order of fields of
 //!   whoever holds both. `pAppData` points to its [`Files`], which lives as long.
 //! * **A file** is SQLite's memory of `szOsFile` bytes, aligned for a pointer. `open` puts a [`Slot`] there, `close`
@@ -35,12 +35,13 @@ const PATH_BYTES_MAX: usize = 128;
 /// What `os_unix.c` says of a disk that it does not know.
 const SECTOR_BYTES: c_int = 4096;
 
-/// A VFS in SQLite's list, until it is dropped.
+/// A VFS in SQLite's list, until it is dropped. Both pointers are boxes that were leaked for as long: SQLite has copies
+/// of them, and a box may have none.
 pub(super) struct Registered {
-    vfs: Box<ffi::sqlite3_vfs>,
+    vfs: *mut ffi::sqlite3_vfs,
     name: CString,
-    /// Behind `pAppData`.
-    _files: Box<Files>,
+    /// What `pAppData` is.
+    files: *mut Files,
 }
 
 /// A `sqlite3_file` of ours.
@@ -55,14 +56,14 @@ impl Registered {
     pub(super) fn new(files: Files) -> Registered {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = CString::new(format!("world {}", NEXT.fetch_add(1, Relaxed))).expect("no NUL in it");
-        let files = Box::new(files);
-        let vfs = Box::new(ffi::sqlite3_vfs {
+        let files = Box::into_raw(Box::new(files));
+        let vfs = Box::into_raw(Box::new(ffi::sqlite3_vfs {
             iVersion: 2,
             szOsFile: size_of::<Slot>() as c_int,
             mxPathname: PATH_BYTES_MAX as c_int,
             pNext: std::ptr::null_mut(),
             zName: name.as_ptr(),
-            pAppData: std::ptr::from_ref::<Files>(&files).cast_mut().cast::<c_void>(),
+            pAppData: files.cast::<c_void>(),
             xOpen: Some(open),
             xDelete: Some(delete),
             xAccess: Some(access),
@@ -79,10 +80,10 @@ impl Registered {
             xSetSystemCall: None,
             xGetSystemCall: None,
             xNextSystemCall: None,
-        });
-        let mut registered = Registered { vfs, name, _files: files };
-        // SAFETY: the box stays where it is until it is unregistered in `drop`.
-        let code = unsafe { ffi::sqlite3_vfs_register(&raw mut *registered.vfs, 0) };
+        }));
+        let registered = Registered { vfs, name, files };
+        // SAFETY: it is freed after it was unregistered, in `drop`; so is its name, whose bytes do not move with it.
+        let code = unsafe { ffi::sqlite3_vfs_register(vfs, 0) };
         assert_eq!(code, ffi::SQLITE_OK, "SQLite does not start");
         registered
     }
@@ -95,8 +96,13 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        // SAFETY: it was registered in `new`, and the connection that used it is closed.
-        unsafe { ffi::sqlite3_vfs_unregister(&raw mut *self.vfs) };
+        // SAFETY: it was registered in `new`, the connection that used it is closed, and so nobody has a copy of either
+        // pointer when the boxes are made again.
+        unsafe {
+            ffi::sqlite3_vfs_unregister(self.vfs);
+            drop(Box::from_raw(self.vfs));
+            drop(Box::from_raw(self.files));
+        }
     }
 }
 
