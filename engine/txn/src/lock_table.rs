@@ -10,8 +10,8 @@
 //! entered here, so that two transactions cannot both find a key free.
 //!
 //! Waiting is fair: a newcomer that conflicts with a waiter ahead queues behind it, unless it holds the lock already
-//! and only strengthens it. Whoever releases wakes the longest compatible prefix of the queue; the woken try again,
-//! keeping their place.
+//! and only strengthens it. Whoever releases wakes the longest compatible prefix of the queue, and those who strengthen; the
+//! woken try again, keeping their place.
 //!
 //! Deadlocks are looked for by the waiter itself once it has waited `deadlock_timeout`: a depth-first search over who
 //! waits for whom. One search for each time that it looks who is in the way is enough: only a new answer to that can close
@@ -77,6 +77,11 @@ impl Owner {
     pub(crate) fn held_position(&self) -> usize {
         self.held.lock().len()
     }
+
+    /// Whether its write set locks `tag`.
+    fn has_written(&self, tag: &LockTag) -> bool {
+        matches!(tag, LockTag::Row(space, key) if self.write_set.lock().lock_on(*space, key).is_some())
+    }
 }
 
 #[derive(Default)]
@@ -89,6 +94,8 @@ struct Waiter {
     ticket: u64,
     owner: u64,
     mode: Mode,
+    /// It holds a part of it already and waits for more: it does not queue.
+    strengthens: bool,
     wake: Option<Completer<()>>,
 }
 
@@ -104,14 +111,19 @@ impl Queue {
         }
     }
 
-    /// Wakes waiters from the front as long as they are compatible with one another.
+    /// Wakes waiters from the front as long as they are compatible with one another, and whoever does not queue: it may be
+    /// free to go where those before it are not.
     fn wake(&mut self) {
         let mut woken = 0u16;
+        let mut is_over = false;
         for waiter in &mut self.waiting {
-            if waiter.mode.conflicts & woken != 0 {
-                break;
+            if !waiter.strengthens {
+                is_over |= waiter.mode.conflicts & woken != 0;
+                if is_over {
+                    continue;
+                }
+                woken |= waiter.mode.bit;
             }
-            woken |= waiter.mode.bit;
             if let Some(wake) = waiter.wake.take() {
                 wake.complete(());
             }
@@ -190,7 +202,8 @@ impl LockTable {
                     place.leave(&mut stripe);
                     return Ok(Acquired::Already);
                 }
-                let blockers = self.blockers(queue, owner, &tag, mode, held, place.ticket);
+                let strengthens = held != 0 || owner.has_written(&tag);
+                let blockers = self.blockers(queue, owner, &tag, mode, strengthens, place.ticket);
                 if blockers.is_empty() {
                     queue.set_held(owner.id, held | mode.bit);
                     owner.held.lock().push(Held { tag: tag.clone(), before: held, command });
@@ -211,8 +224,11 @@ impl LockTable {
                 let (completer, woken) = pending();
                 let ticket = place.ticket.unwrap_or_else(|| self.tickets.fetch_add(1, Ordering::Relaxed));
                 match queue.waiting.iter_mut().find(|waiter| waiter.ticket == ticket) {
-                    Some(waiter) => waiter.wake = Some(completer),
-                    None => queue.waiting.push_back(Waiter { ticket, owner: owner.id, mode, wake: Some(completer) }),
+                    Some(waiter) => (waiter.wake, waiter.strengthens) = (Some(completer), strengthens),
+                    None => {
+                        let wake = Some(completer);
+                        queue.waiting.push_back(Waiter { ticket, owner: owner.id, mode, strengthens, wake });
+                    }
                 }
                 place.ticket = Some(ticket);
                 if !self.note_contention(&blockers, &tag) {
@@ -255,7 +271,7 @@ impl LockTable {
         owner: &Owner,
         tag: &LockTag,
         mode: Mode,
-        held: u16,
+        strengthens: bool,
         ticket: Option<u64>,
     ) -> Vec<u64> {
         let mut blockers: Vec<u64> = queue
@@ -273,8 +289,7 @@ impl LockTable {
             }
         }
         // Whoever holds a part of it already must not queue behind those who wait for that part.
-        let implicit = matches!(tag, LockTag::Row(space, key) if owner.write_set.lock().lock_on(*space, key).is_some());
-        if held == 0 && !implicit {
+        if !strengthens {
             let ahead = queue.waiting.iter().take_while(|waiter| Some(waiter.ticket) != ticket);
             blockers.extend(
                 ahead

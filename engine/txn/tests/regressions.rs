@@ -102,3 +102,41 @@ fn a_waiter_that_finds_somebody_else_in_its_way_looks_for_a_deadlock_again() {
     let outcomes = outcomes.expect("nobody waits for ever");
     assert!(matches!(outcomes[..], [Err(Error::Deadlock { .. }), Ok(())]), "{outcomes:?}");
 }
+
+/// A transaction had written a row and wanted more of it (FOR UPDATE), and waited for a reader's FOR KEY SHARE. Before it in
+/// the queue stood one who waited for the transaction itself. The reader ended and woke the front of the queue, which
+/// could not go; the one behind it, which could, slept on.
+#[test]
+fn a_waiter_that_strengthens_its_lock_is_woken_behind_one_that_cannot_go() {
+    let world = World::seeded(1);
+    let env = world.env();
+    let ended = world.run(async {
+        let transactions = with_a_row(&env).await;
+        // By the time that the reader ends, nobody looks by itself any more.
+        let deadlock_timeout = Duration::from_millis(5);
+        let begin = || Arc::new(transactions.begin(TransactionOptions { deadlock_timeout, ..Default::default() }));
+        let (reader, writer, third) = (begin(), begin(), begin());
+        let wait_for = |transaction: &Arc<Transaction>, mode: RowLockMode| {
+            let transaction = transaction.clone();
+            env.spawn("waiter", async move {
+                let outcome = lock_key(&transaction, KEY, mode, Wait::Block(None)).await;
+                assert!(outcome.is_ok(), "{outcome:?}");
+                transaction.rollback();
+            })
+        };
+        lock(&reader, RowLockMode::KeyShare).await.expect("it is free");
+        let statement = writer.statement();
+        let seen = writer.get(&statement, SPACE, &KEY).await.expect("readable").expect("there");
+        let mode = RowLockMode::NoKeyUpdate;
+        writer.lock_row(&statement, SPACE, &KEY, &seen, mode, Wait::Error).await.expect("it goes with FOR KEY SHARE");
+        writer.update(&statement, SPACE, KEY, ROW, &seen);
+        let third_waits = wait_for(&third, RowLockMode::Share);
+        env.sleep(Duration::from_millis(20)).await;
+        let writer_waits = wait_for(&writer, RowLockMode::Update);
+        env.sleep(Duration::from_millis(20)).await;
+        reader.rollback();
+        writer_waits.await;
+        third_waits.await;
+    });
+    ended.expect("nobody waits for ever");
+}
