@@ -49,7 +49,7 @@ pub type Result<T> = std::result::Result<T, EngineError>;
 pub enum Lasting {
     /// From its acknowledgement on.
     AtOnce,
-    /// From the acknowledgement of the next transaction on: until then a power cut may roll it back, whole.
+    /// From the acknowledgement of the next transaction that changes something on: until then a power cut may roll it back, whole.
     AfterTheNext,
     /// From the acknowledgement of the next transaction that lasts at once.
     AfterTheNextThatLasts,

@@ -109,7 +109,8 @@ impl Promised {
         self.under_way = false;
         let gone = match lasting {
             Lasting::AtOnce => self.states.len() - 1,
-            Lasting::AfterTheNext => self.states.len().saturating_sub(2),
+            // One that changes nothing writes nothing, and so is not the next.
+            Lasting::AfterTheNext => self.states.iter().rposition(|rows| **rows != *self.rows()).unwrap_or(0),
             Lasting::AfterTheNextThatLasts => 0,
         };
         if !self.disk_rots {
@@ -222,6 +223,20 @@ mod tests {
         // What was shown stays, either way.
         promised.judge(&shown(&[(1, 1)])).expect("it is one of the two");
         assert!(promised.judge(&shown(&[(1, 1), (2, 2)])).is_err());
+    }
+
+    /// SQLite with a rollback journal answers a deletion of what is not there without touching the disk, and may still take
+    /// back the commit before it.
+    #[test]
+    fn a_transaction_that_changes_nothing_makes_nothing_last() {
+        let mut promised = Promised::new(false, false);
+        let nothing = Transaction { changes: vec![(7, None)], durable: true };
+        for transaction in [put(1, 1), put(2, 2), nothing.clone(), nothing] {
+            promised.ask(&transaction);
+            promised.acknowledge(Lasting::AfterTheNext);
+        }
+        assert!(promised.clone().judge(&shown(&[(1, 1)])).is_ok());
+        assert!(promised.judge(&shown(&[])).is_err());
     }
 
     #[test]

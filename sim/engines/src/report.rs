@@ -331,7 +331,8 @@ pub fn markdown(reports: &[EngineReport]) -> String {
 fn exhaustive_cell(exhaustive: &Exhaustive) -> String {
     let Exhaustive { events, images, distinct, violations, images_per_second, .. } = exhaustive;
     let verdict = if violations.is_empty() { "survived" } else { "VIOLATED" };
-    format!("{verdict}: {events} events, {images} images, {distinct} distinct, {images_per_second:.0}/s")
+    let end = if exhaustive.out_of_time { ", out of time" } else { "" };
+    format!("{verdict}: {events} events, {images} images, {distinct} distinct, {images_per_second:.0}/s{end}")
 }
 
 fn row_cell(row: &FaultRow) -> String {
