@@ -107,8 +107,8 @@ pub(crate) const KINDS: usize = FaultKind::ALL.len();
 impl FaultKind {
     /// Whether it happens to a network, and so only to programs that use one.
     pub fn is_of_network(self) -> bool {
-        use FaultKind::{HalfClose, NetworkDelay, OneWayPartition, Partition};
         use FaultKind::{ConnectionReset, SegmentDuplication, SegmentLoss, SegmentReordering};
+        use FaultKind::{HalfClose, NetworkDelay, OneWayPartition, Partition};
         let segments = [NetworkDelay, SegmentLoss, SegmentDuplication, SegmentReordering];
         segments.contains(&self) || [OneWayPartition, Partition, HalfClose, ConnectionReset].contains(&self)
     }
