@@ -38,8 +38,8 @@ pub(crate) struct PlannedCrash {
     pub(crate) request: CrashRequest,
 }
 
-/// How long a process stands still.
-const PAUSES: [Duration; 3] = [Duration::from_millis(5), Duration::from_millis(500), Duration::from_secs(20)];
+/// How long a process stands still: not so long that a life of thousands of operations consists of it.
+const PAUSES: [Duration; 3] = [Duration::from_millis(2), Duration::from_millis(100), Duration::from_secs(2)];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CrashRequest {

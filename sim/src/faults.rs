@@ -87,7 +87,7 @@ fault_kinds! {
     ClockSkew Recoverable "clock skew",
     /// The wall clock stands still for a while.
     ClockStop Recoverable "clock stop",
-    /// The process stood still for some seconds while its I/O went on, as after SIGSTOP.
+    /// The process stood still for a while and its I/O went on, as after SIGSTOP.
     ProcessPause Recoverable "process pause",
     /// Memory that a program asked for was refused, as if its limit were reached.
     MemoryLimit Recoverable "memory limit",

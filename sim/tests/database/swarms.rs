@@ -21,17 +21,17 @@ fn run(workload: &dyn Workload, usual: u64) -> SwarmReport {
 
 #[test]
 fn operations_are_what_the_model_says() {
-    run(&Operations::new(Disks::Honest), 170);
+    run(&Operations::new(Disks::Honest), 120);
 }
 
 #[test]
 fn the_bank_neither_makes_nor_loses_money() {
-    run(&Bank::new(Disks::Honest), 210);
+    run(&Bank::new(Disks::Honest), 120);
 }
 
 #[test]
 fn definitions_are_there_as_a_whole_or_not_at_all() {
-    run(&Definitions::new(Disks::Honest), 130);
+    run(&Definitions::new(Disks::Honest), 90);
 }
 
 fn histories(isolation: Isolation) {
