@@ -12,6 +12,7 @@ use super::overlay::Damage;
 use super::picture::DiskEvent;
 use super::profile::SECTOR;
 use super::state::{DiskState, InFlight};
+use crate::choices::Choices;
 use crate::faults::FaultKind;
 
 const READ_FAULTS: [FaultKind; 6] = [
@@ -306,12 +307,12 @@ impl Place {
             }
             FaultKind::TransitRot => {
                 core.fired(fault);
-                buf[choices.pick("disk.rotten byte", n)] ^= 1 << choices.pick("disk.rotten bit", 8);
+                buf[rotten_byte(choices, &buf[..n])] ^= 1 << choices.pick("disk.rotten bit", 8);
                 Ok(n)
             }
             FaultKind::BitRot => {
                 core.fired(fault);
-                let at = offset + choices.pick("disk.rotten byte", n) as u64;
+                let at = offset + rotten_byte(choices, &buf[..n]) as u64;
                 let mut sector = state.sector(self.ino, at / SECTOR);
                 sector[(at % SECTOR) as usize] ^= 1 << choices.pick("disk.rotten bit", 8);
                 state.damage(self.ino, at / SECTOR, Damage::Shows(Box::new(sector)));
@@ -429,4 +430,15 @@ impl Place {
         mount.trace("sync", &self.path, Some(self.ino), [0; 3], result.as_ref().map(|()| 0));
         result.map_err(|error| error.at(&self.path))
     }
+}
+
+/// Which of these bytes rots. Files are padded, and padding that rots changes nothing: half of what would hit it hits one of
+/// the bytes before it.
+fn rotten_byte(choices: &Choices, bytes: &[u8]) -> usize {
+    let at = choices.pick("disk.rotten byte", bytes.len());
+    if bytes[at] != 0 || choices.pick("disk.rotten padding", 2) == 0 {
+        return at;
+    }
+    let used = bytes[..at].iter().rposition(|byte| *byte != 0);
+    used.map_or(at, |last| last - choices.pick("disk.rotten used byte", (last + 1).min(512)))
 }

@@ -196,7 +196,7 @@ impl Commits {
         let (disk_rots, faults) = (oracle.lock().disk_rots, world.faults());
         // Recovery reads each byte of the log once: at the usual rates, damage would rarely be there.
         if disk_rots && world.choices().chance("rot while opening", 300_000) {
-            world.set_faults(faults.clone().with(FaultKind::TransitRot, 60_000));
+            world.set_faults(faults.clone().with(FaultKind::TransitRot, 150_000));
         }
         let opened = Commits::open(&env, &options).await;
         world.set_faults(faults);
