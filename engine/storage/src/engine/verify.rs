@@ -75,7 +75,7 @@ impl Engine {
         });
         let newest = number.max().ok_or_else(|| Error::corruption("manifest", 0, "there is no manifest"))?;
         let (on_disk, _) = Manifest::read(&tree.env, direct, tree.database, newest).await?;
-        verify_manifest(manifest.state(), &on_disk, levels, report);
+        verify_manifest(&manifest, &on_disk, levels, report);
         for (id, _) in on_disk.files.iter().filter(|(id, _)| !listing.tables.contains(id)) {
             report.note(Error::corruption(&table_path(*id), 0, "the file is missing: the manifest names it"));
         }
@@ -89,10 +89,11 @@ impl Engine {
     }
 }
 
-fn verify_manifest(state: &ManifestState, on_disk: &ManifestState, levels: &Levels, report: &mut VerifyReport) {
-    if on_disk != state {
+fn verify_manifest(manifest: &Manifest, on_disk: &ManifestState, levels: &Levels, report: &mut VerifyReport) {
+    if !manifest.may_be_read_as(on_disk) {
         report.note("the manifest on disk is not the one in memory");
     }
+    let state = manifest.state();
     let mut in_tree: Vec<(u64, usize)> = levels.files().map(|(level, file)| (file.table.id(), level)).collect();
     in_tree.sort_unstable();
     let named: Vec<(u64, usize)> = state.files.iter().map(|(&id, file)| (id, usize::from(file.level))).collect();

@@ -75,14 +75,19 @@ pub(crate) struct Manifest {
     state: ManifestState,
     edits: usize,
     edits_max: usize,
-    /// An edit failed halfway: the next change is a new base.
-    tainted: bool,
+    /// What the disk may say instead, since an edit failed halfway. The next change is a new base then.
+    undecided: Option<ManifestState>,
 }
 
 impl Manifest {
     /// What the manifest says now.
     pub(crate) fn state(&self) -> &ManifestState {
         &self.state
+    }
+
+    /// Whether a reader of the disk may find this.
+    pub(crate) fn may_be_read_as(&self, on_disk: &ManifestState) -> bool {
+        self.state == *on_disk || self.undecided.as_ref() == Some(on_disk)
     }
 
     /// Makes a change durable. `follows` is the version that the caller has seen: compare and set.
@@ -93,7 +98,7 @@ impl Manifest {
         self.state.check(edit).map_err(EditError::Refused)?;
         let mut state = self.state.clone();
         state.apply(edit);
-        if self.tainted || self.edits >= self.edits_max {
+        if self.undecided.is_some() || self.edits >= self.edits_max {
             self.install_base(state).await
         } else {
             self.append(edit, state).await
@@ -112,7 +117,7 @@ impl Manifest {
             if error.kind() != ErrorKind::NoSpace {
                 return Err(EditError::Fatal(error));
             }
-            self.tainted = true;
+            self.undecided = Some(state);
             self.env.sometimes("storage: a manifest edit failed for want of space");
             return Err(EditError::NoSpace(error));
         }
@@ -129,7 +134,7 @@ impl Manifest {
         let (file, end) = write_base(&self.env, self.direct, self.database, number, &state).await?;
         (self.file, self.end, self.number) = (file, end, number);
         self.edits = 0;
-        self.tainted = false;
+        self.undecided = None;
         self.state = state;
         if let Err(error) = self.env.disk.remove(&old).await {
             tracing::warn!(%error, old, "an old manifest stays until the next start");
@@ -148,7 +153,7 @@ impl Manifest {
     ) -> Result<Manifest, EditError> {
         let (file, end) = write_base(env, direct, database, number, &state).await?;
         let env = env.clone();
-        Ok(Manifest { env, direct, database, number, file, end, state, edits: 0, edits_max, tainted: false })
+        Ok(Manifest { env, direct, database, number, file, end, state, edits: 0, edits_max, undecided: None })
     }
 
     /// What manifest `number` says; also, if the bytes behind its last record are not zero, where they are.
