@@ -79,7 +79,7 @@ impl Line {
 /// Lines by the mutant's name.
 pub type Table = BTreeMap<String, Line>;
 
-/// Reads a table that [`write`] wrote; an empty one when there is none.
+/// Reads a table that [`write()`] wrote; an empty one when there is none.
 pub fn read(path: &Path) -> io::Result<Table> {
     match std::fs::read_to_string(path) {
         Ok(text) => serde_json::from_str(&text).map_err(io::Error::other),
