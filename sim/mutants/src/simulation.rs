@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::report::Caught;
 use crate::tree::Tree;
@@ -18,6 +18,8 @@ pub enum Simulation {
     Storage,
     /// The same on disks that rot.
     Rot,
+    /// A bit flipped in every byte of every file, one after the other.
+    Damage,
     /// Transactions, locks, sequences.
     Transactions,
     /// SQL.
@@ -32,14 +34,15 @@ struct Swarm {
 
 impl Simulation {
     /// In the order in which they are tried.
-    pub const ALL: [Simulation; 4] =
-        [Simulation::Storage, Simulation::Rot, Simulation::Transactions, Simulation::Database];
+    pub const ALL: [Simulation; 5] =
+        [Simulation::Storage, Simulation::Rot, Simulation::Damage, Simulation::Transactions, Simulation::Database];
 
     /// Its name in patches and tables.
     pub fn name(self) -> &'static str {
         match self {
             Simulation::Storage => "storage",
             Simulation::Rot => "rot",
+            Simulation::Damage => "damage",
             Simulation::Transactions => "transactions",
             Simulation::Database => "database",
         }
@@ -54,6 +57,7 @@ impl Simulation {
     fn target(self) -> [&'static str; 2] {
         match self {
             Simulation::Storage | Simulation::Rot => ["helios-storage", "simulation"],
+            Simulation::Damage => ["helios-storage", "damage"],
             Simulation::Transactions => ["helios-txn", "simulation"],
             Simulation::Database => ["helios-sim", "database"],
         }
@@ -63,6 +67,7 @@ impl Simulation {
         match self {
             Simulation::Storage => &[Swarm { test: "commits_survive_what_the_world_does", seeds: 800 }],
             Simulation::Rot => &[Swarm { test: "rotten_disks_are_reported_and_never_believed", seeds: 2_000 }],
+            Simulation::Damage => &[Swarm { test: "one_damaged_byte_anywhere", seeds: 1 }],
             Simulation::Transactions => &[Swarm { test: "transactions_are_isolated_and_locks_are_kept", seeds: 1_500 }],
             Simulation::Database => &[
                 Swarm { test: "swarms::operations_are_what_the_model_says", seeds: 300 },
@@ -138,10 +143,21 @@ impl Simulation {
             }
             std::thread::sleep(Duration::from_millis(20));
         };
+        if self == Simulation::Damage {
+            return Ok(of_one_run(swarm, status.success(), &std::fs::read_to_string(&log)?, begun.elapsed()));
+        }
         let text = std::fs::read_to_string(&figures).unwrap_or_default();
         let last = text.lines().last().and_then(|line| serde_json::from_str(line).ok());
         last.ok_or_else(|| {
             io::Error::other(format!("{} ended with {status} and no figures, see {}", swarm.test, log.display()))
         })
     }
+}
+
+/// The figures of a test that has no seeds: it looks at everything once.
+fn of_one_run(swarm: &Swarm, succeeded: bool, log: &str, elapsed: Duration) -> Value {
+    let message = log.lines().skip_while(|line| !line.contains("panicked at")).nth(1).unwrap_or("it failed");
+    let failure = json!({ "seeds": 1, "seconds": elapsed.as_secs_f64(), "violation": message });
+    let failures = if succeeded { Vec::new() } else { vec![failure] };
+    json!({ "workload": swarm.test, "failures": failures })
 }
