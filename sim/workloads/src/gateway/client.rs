@@ -33,9 +33,9 @@ pub(super) struct Client {
 }
 
 /// What a client's machine runs when it boots.
-pub(super) async fn boot(env: Env, network: SimNet, shared: Shared, node: usize, number: u64) {
+pub(super) async fn boot(env: Env, network: SimNet, shared: Shared, node: usize, (number, start): (u64, u64)) {
     let mut client = Client::new(env, network, shared, node, number);
-    while client.shared.goes_on(number) {
+    while client.shared.goes_on(number, start) {
         let outcome = match client.connect().await {
             Ok(()) => client.step().await,
             Err(failure) => Err(failure),

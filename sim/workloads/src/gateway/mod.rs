@@ -171,6 +171,9 @@ struct Inner {
     verdict: Mutex<Option<Violation>>,
     /// What each client still has to do.
     steps: Mutex<Vec<u64>>,
+    /// How often each client has been started: a machine may crash at the very moment at which it is given more to do, and
+    /// of two programs that then run on it only the newer one goes on.
+    starts: Mutex<Vec<u64>>,
     /// Something has changed that the operator may want to know.
     progress: Notify,
     /// The server's machine must be started anew.
@@ -197,6 +200,7 @@ impl Shared {
             ledger: Mutex::new(Ledger::default()),
             verdict: Mutex::new(None),
             steps: Mutex::new(vec![0; clients]),
+            starts: Mutex::new(vec![0; clients]),
             progress: Notify::new(),
             restart: Mutex::new(None),
             is_over: Mutex::new(false),
@@ -218,9 +222,17 @@ impl Shared {
         self.0.progress.notify();
     }
 
-    /// Whether a client has anything left to do.
-    fn goes_on(&self, client: u64) -> bool {
-        self.0.verdict.lock().is_none() && self.0.steps.lock()[client as usize] > 0
+    /// A client is started; which time it is.
+    fn starts(&self, client: usize) -> u64 {
+        let starts = &mut self.0.starts.lock()[client];
+        *starts += 1;
+        *starts
+    }
+
+    /// Whether a client that was started so has anything left to do.
+    fn goes_on(&self, client: u64, start: u64) -> bool {
+        let at = client as usize;
+        self.0.verdict.lock().is_none() && self.0.starts.lock()[at] == start && self.0.steps.lock()[at] > 0
     }
 
     fn stepped(&self, client: u64) {
@@ -258,7 +270,10 @@ impl Operator {
                 continue;
             }
             let (network, shared, node) = (world.network(), self.shared.clone(), number + 1);
-            world.on_boot(node, move |env| client::boot(env, network.clone(), shared.clone(), node, number as u64));
+            world.on_boot(node, move |env| {
+                let start = shared.starts(number);
+                client::boot(env, network.clone(), shared.clone(), node, (number as u64, start))
+            });
         }
     }
 
