@@ -99,4 +99,6 @@ swarm *OPTIONS:
 
 # What HeliosDB and other engines survive: reports/crash-safety.{md,html,json} (--seeds N).
 report-crash *OPTIONS:
+    @mkdir -p target/redb-4.1 reports
+    cargo run --release --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1 -- --seeds 60 --seconds 10 --json target/redb-4.1/report.json >/dev/null
     cargo run --release -p helios-crash-report -- {{OPTIONS}}

@@ -9,10 +9,10 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The whole report.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Document {
     pub(crate) title: String,
     pub(crate) introduction: String,
@@ -21,8 +21,10 @@ pub(crate) struct Document {
 }
 
 /// One subject.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Section {
+    /// What `--only` calls it.
+    pub(crate) name: String,
     pub(crate) title: String,
     pub(crate) paragraphs: Vec<String>,
     pub(crate) tables: Vec<Table>,
@@ -33,14 +35,14 @@ pub(crate) struct Section {
 }
 
 /// An image beside the report.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Picture {
     pub(crate) file: String,
     pub(crate) caption: String,
 }
 
 /// Rows under named columns.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Table {
     pub(crate) columns: Vec<String>,
     pub(crate) rows: Vec<Vec<String>>,

@@ -26,6 +26,13 @@ struct Arguments {
     /// Crash images of each statement of the scripts.
     #[arg(long, default_value_t = 24, value_name = "N")]
     images_per_statement: usize,
+    /// The longest that one engine has for one fault.
+    #[arg(long, default_value_t = 10, value_name = "S")]
+    engine_seconds: u64,
+    /// Make only this section anew (faults, scripts, isolation, engines, mutants, swarm, rates, viewer); the others stay as they
+    /// are. May be given more than once.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
     /// Threads; the number of processors when it is not said.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -39,6 +46,7 @@ struct Effort {
     seeds: u64,
     history_seeds: u64,
     images_per_statement: usize,
+    engine_seconds: u64,
     jobs: usize,
     /// Where other commands have left results.
     results: PathBuf,
@@ -51,6 +59,7 @@ fn main() -> ExitCode {
         seeds: arguments.seeds,
         history_seeds: arguments.history_seeds,
         images_per_statement: arguments.images_per_statement,
+        engine_seconds: arguments.engine_seconds,
         jobs,
         results: arguments.out.clone(),
     };
@@ -61,7 +70,7 @@ fn main() -> ExitCode {
             makes and that some world saw broken."
             .to_owned(),
         machine: machine(),
-        sections: sections::all(&effort),
+        sections: sections::all(&effort, &arguments.only, before(&arguments.out)),
     };
     let violations = document.sections.iter().filter(|section| section.is_bad).map(|section| section.title.as_str());
     let violations: Vec<&str> = violations.collect();
@@ -76,6 +85,12 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The sections of the report that is there.
+fn before(directory: &Path) -> Vec<document::Section> {
+    let text = std::fs::read_to_string(directory.join("crash-safety.json")).unwrap_or_default();
+    serde_json::from_str(&text).map(|document: Document| document.sections).unwrap_or_default()
 }
 
 fn write(directory: &Path, document: &Document) -> std::io::Result<()> {

@@ -1,5 +1,7 @@
 //! redb and SQLite beside HeliosDB's storage.
 
+use std::time::Duration;
+
 use super::{Section, Table};
 use crate::Effort;
 use helios_sim_engines::{EngineReport, Verdict, engines, examine};
@@ -8,7 +10,7 @@ use helios_sim_engines::{EngineReport, Verdict, engines, examine};
 const OTHER_BUILD: &str = "target/redb-4.1/report.json";
 
 pub(crate) fn engines_side_by_side(effort: &Effort) -> Section {
-    let limits = helios_sim_engines::Effort::usual(effort.seeds);
+    let limits = helios_sim_engines::Effort::usual(effort.seeds).within(Duration::from_secs(effort.engine_seconds));
     let mut reports: Vec<EngineReport> = engines()
         .iter()
         .map(|engine| examine(engine.as_ref(), &limits, &mut |line: &str| eprintln!("{}: {line}", engine.name())))
