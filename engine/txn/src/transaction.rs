@@ -462,7 +462,12 @@ impl Transaction {
             // Deleted by this transaction: free again. The chain remembers what is below.
             Some(_) => {}
             None => {
-                if let Some(version) = live(self.newest(space, &key).await?) {
+                let newest = self.newest(space, &key).await?;
+                if self.hides_a_row(statement, space, &key, newest.as_ref()).await? {
+                    drop_lock();
+                    return Err(Error::SerializationFailure("delete"));
+                }
+                if let Some(version) = live(newest) {
                     drop_lock();
                     return Ok(Inserted::Exists(version));
                 }
@@ -472,6 +477,24 @@ impl Transaction {
         self.owner.write_set.lock().push(space, key, version, false, RowLockMode::Update);
         drop_lock();
         Ok(Inserted::Done)
+    }
+
+    /// Whether a row written under this key now would stand before one that the snapshot still shows: somebody has deleted it
+    /// since. PostgreSQL shows both then, the old row and the new one; a key holds one row here, and to hide one that the
+    /// transaction has a right to would be to answer wrongly.
+    async fn hides_a_row(
+        &self,
+        statement: &Statement,
+        space: Space,
+        key: &Bytes,
+        newest: Option<&Version>,
+    ) -> Result<bool> {
+        let at = statement.timestamp();
+        let is_newer = |version: &Version| version.commit_ts > at && version.value.row().is_none();
+        if self.options.isolation != IsolationLevel::RepeatableRead || !newest.is_some_and(is_newer) {
+            return Ok(false);
+        }
+        Ok(live(self.shared.storage.get(space, key, at).await?).is_some())
     }
 
     /// Writes under a key that nobody else can want: a hidden row id just drawn, or an index entry whose row is locked.

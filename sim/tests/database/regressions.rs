@@ -35,6 +35,34 @@ fn on_conflict_begins_anew_when_the_row_in_the_way_has_moved() {
     assert_eq!(rows, ["1 new", "2 moved"]);
 }
 
+/// A row was moved, at REPEATABLE READ, to a key whose row somebody had deleted after the snapshot. It stood before the old
+/// row from then on, which the index still had: `WHERE g = 3` found a row with 0. (PostgreSQL 18 shows both rows.)
+#[test]
+fn no_row_is_hidden_from_the_snapshot_that_shows_it() {
+    for write in [
+        "UPDATE t SET i = 18 WHERE i = 0",
+        "INSERT INTO t VALUES (18, 5, 50)",
+        "INSERT INTO t VALUES (1, 5, 30)",
+        "INSERT INTO t VALUES (18, 5, 50) ON CONFLICT (i) DO UPDATE SET g = 5",
+    ] {
+        let world = World::seeded(1);
+        let code = world
+            .run(async {
+                let (database, reader) = connect(&world).await;
+                let schema = "CREATE TABLE t (i int PRIMARY KEY, g int, u int UNIQUE); CREATE INDEX ON t (g); \
+                              INSERT INTO t VALUES (18, 3, 30), (0, 0, 0)";
+                reader.execute_batch_async(schema).await.expect("a table");
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM t";
+                reader.execute_batch_async(begin).await.expect("a snapshot");
+                let deleter = database.connect().expect("the superuser");
+                deleter.execute_batch_async("DELETE FROM t WHERE i = 18").await.expect("nobody else");
+                reader.execute_batch_async(write).await.expect_err("it would hide a row").code()
+            })
+            .expect("nothing crashes unasked");
+        assert_eq!(code, SqlState::SERIALIZATION_FAILURE, "{write}");
+    }
+}
+
 /// A client leaves while its COMMIT waits for a sync that fails, and wants to know what became of it: it writes the same
 /// row. That used to succeed, since the failed commit had let go of its locks; so the client took the row for gone, and
 /// after the next opening it was there.

@@ -427,7 +427,14 @@ async fn read(client: &Client, view: Option<&Items>) -> Result<(), Trouble> {
     let [first, last] = which.bounds();
     let found = items_of(client.query(&sql, &[&first, &last]).await?)?;
     if let Some((id, image)) = found.iter().find(|(id, image)| !which.includes(**id, image)) {
-        return Err(Violation::new(format!("{which:?} finds {id}: {image:?}")).into());
+        let again = items_of(client.query(&sql, &[&first, &last]).await?)?;
+        let by_key = format!("{COLUMNS} WHERE id = $1");
+        let row = items_of(client.query(&by_key, &[id]).await?)?;
+        return Err(Violation::new(format!("{which:?} finds {id}: {image:?}"))
+            .with(format!("by {sql} for {which:?}"))
+            .with(format!("again: {:?}", again.get(id)))
+            .with(format!("by its key: {row:?}"))
+            .into());
     }
     match view {
         Some(items) if !locking.contains("SKIP") && found != which.of(items) => {
