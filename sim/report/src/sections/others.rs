@@ -26,14 +26,24 @@ pub(crate) fn engines_side_by_side(effort: &Effort) -> Section {
         )
         .shows(table(&reports));
     for report in &reports {
-        for violation in report.violations() {
-            let violation = violation.lines().next().unwrap_or_default();
+        for violation in first_sentences(report) {
             section = section.says(format!("{} {}: {violation}", report.engine, report.version));
         }
     }
     section.is_bad =
         reports.iter().any(|report| report.engine.starts_with("HeliosDB") && !report.violations().is_empty());
     section
+}
+
+/// What was broken, a sentence each; where it can be replayed is this machine's affair.
+fn first_sentences(report: &EngineReport) -> Vec<String> {
+    let explored = report.crash_points.violations.iter().chain(&report.recoveries.violations).cloned();
+    let lived = report.faults.iter().filter_map(|row| match &row.verdict {
+        Verdict::Violated { sentence, .. } => Some(format!("{}: {sentence}", row.fault)),
+        _ => None,
+    });
+    let first_line = |violation: String| violation.lines().next().unwrap_or_default().to_owned();
+    explored.chain(lived).map(first_line).collect()
 }
 
 fn table(reports: &[EngineReport]) -> Table {
