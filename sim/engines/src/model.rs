@@ -197,6 +197,14 @@ mod tests {
         rows.iter().map(|(key, stamp)| (*key, Value { stamp: *stamp, len: 10 }.bytes())).collect()
     }
 
+    /// These rows are none of the states that may be shown; how many there are of those.
+    fn none_of(promised: &mut Promised, rows: &[(u16, u32)]) -> usize {
+        let states = promised.states.len();
+        let message = promised.judge(&shown(rows)).expect_err("no state has these rows").message;
+        assert!(message.contains(&format!("none of the {states} states")), "{message}");
+        states
+    }
+
     #[test]
     fn a_value_is_known_by_its_bytes() {
         for len in [4, 5, 11, 5_000] {
@@ -222,7 +230,7 @@ mod tests {
         }
         // What was shown stays, either way.
         promised.judge(&shown(&[(1, 1)])).expect("it is one of the two");
-        assert!(promised.judge(&shown(&[(1, 1), (2, 2)])).is_err());
+        assert_eq!(none_of(&mut promised, &[(1, 1), (2, 2)]), 1);
     }
 
     /// SQLite with a rollback journal answers a deletion of what is not there without touching the disk, and may still take
@@ -235,8 +243,8 @@ mod tests {
             promised.ask(&transaction);
             promised.acknowledge(Lasting::AfterTheNext);
         }
-        assert!(promised.clone().judge(&shown(&[(1, 1)])).is_ok());
-        assert!(promised.judge(&shown(&[])).is_err());
+        promised.clone().judge(&shown(&[(1, 1)])).expect("the second is the last that changed anything");
+        assert_eq!(none_of(&mut promised, &[]), 4);
     }
 
     #[test]
@@ -246,9 +254,9 @@ mod tests {
             promised.ask(&put(stamp as u16, stamp));
             promised.acknowledge(Lasting::AfterTheNext);
         }
-        assert!(promised.clone().judge(&shown(&[(1, 1), (2, 2), (3, 3), (4, 4)])).is_ok());
-        assert!(promised.clone().judge(&shown(&[(1, 1), (2, 2), (3, 3)])).is_ok());
-        assert!(promised.clone().judge(&shown(&[(1, 1), (2, 2)])).is_err());
-        assert!(promised.judge(&shown(&[(1, 1), (2, 2), (4, 4)])).is_err());
+        promised.clone().judge(&shown(&[(1, 1), (2, 2), (3, 3), (4, 4)])).expect("all of them");
+        promised.clone().judge(&shown(&[(1, 1), (2, 2), (3, 3)])).expect("all but the last");
+        assert_eq!(none_of(&mut promised.clone(), &[(1, 1), (2, 2)]), 2);
+        assert_eq!(none_of(&mut promised, &[(1, 1), (2, 2), (4, 4)]), 2);
     }
 }

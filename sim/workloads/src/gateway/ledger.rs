@@ -290,7 +290,7 @@ mod tests {
         ledger.judge(&nothing, now, false).expect("the snapshot is older");
         let later = ledger.tick();
         assert!(ledger.judge(&nothing, later, false).is_err(), "it was there");
-        assert!(ledger.is_not_there(group, "").is_err());
+        assert_eq!(ledger.is_not_there(group, ""), Err(Violation::new("group 0 is lost").with("")));
     }
 
     #[test]
@@ -305,10 +305,12 @@ mod tests {
         let seen = with_counters(vec![tombstone], [0; 4]);
         let now = ledger.tick();
         ledger.judge(&seen, now, false).expect("it may be settled");
-        assert!(ledger.is_there(first, "").is_err());
+        let there = ledger.is_there(first, "seen").expect_err("a tombstone has its place");
+        assert_eq!(there, Violation::new("group 0 is Never, and there").with("seen"));
         assert_eq!(ledger.unresolved(None).map(|group| group.number), Some(1));
         ledger.judge(&seen, now, true).expect("a recovery may not show it");
         assert!(ledger.unresolved(None).is_none());
-        assert!(ledger.acknowledged(second).is_err());
+        let there = ledger.acknowledged(second).expect_err("a recovery has shown that it is not there");
+        assert_eq!(there, Violation::new("group 1 is Never, and there").with("it was acknowledged"));
     }
 }
