@@ -115,6 +115,15 @@ fault_kinds! {
 pub(crate) const KINDS: usize = FaultKind::ALL.len();
 
 impl FaultKind {
+    /// What only a crash can show: on or off, whatever the probability.
+    pub const SHOWN_BY_CRASHES: [FaultKind; 5] = [
+        FaultKind::TornWrite,
+        FaultKind::LostWrite,
+        FaultKind::ReorderedWrite,
+        FaultKind::LostEntry,
+        FaultKind::HalfRename,
+    ];
+
     /// Whether it happens to a network, and so only to programs that use one.
     pub fn is_of_network(self) -> bool {
         use FaultKind::{ConnectionReset, SegmentDuplication, SegmentLoss, SegmentReordering};
@@ -142,10 +151,7 @@ impl Faults {
 
     /// A crash that is asked for does what it can, nothing else fails: the default.
     pub fn crashes_only() -> Faults {
-        use FaultKind::{HalfRename, LostEntry, LostWrite, ReorderedWrite, TornWrite};
-        [TornWrite, LostWrite, ReorderedWrite, LostEntry, HalfRename]
-            .iter()
-            .fold(Faults::none(), |faults, kind| faults.with(*kind, MILLION))
+        FaultKind::SHOWN_BY_CRASHES.iter().fold(Faults::none(), |faults, kind| faults.with(*kind, MILLION))
     }
 
     /// The same with `kind` at `ppm` parts per million.

@@ -28,14 +28,6 @@ pub struct Life<'a> {
     name: String,
 }
 
-const SHOWN_BY_CRASHES: [FaultKind; 5] = [
-    FaultKind::TornWrite,
-    FaultKind::LostWrite,
-    FaultKind::ReorderedWrite,
-    FaultKind::LostEntry,
-    FaultKind::HalfRename,
-];
-
 /// Keys are few, so that they are overwritten.
 const KEYS: usize = 24;
 
@@ -82,11 +74,11 @@ impl<'a> Life<'a> {
             Trouble::Alone(FaultKind::ReorderedWrite) => {
                 Faults::none().with(FaultKind::ReorderedWrite, 1).with(FaultKind::LostWrite, 1)
             }
-            Trouble::Alone(kind) if SHOWN_BY_CRASHES.contains(kind) => Faults::none().with(*kind, 1),
+            Trouble::Alone(kind) if FaultKind::SHOWN_BY_CRASHES.contains(kind) => Faults::none().with(*kind, 1),
             Trouble::Alone(_) => Faults::crashes_only(),
         };
         if let Trouble::Alone(kind) = &self.trouble {
-            if SHOWN_BY_CRASHES.contains(kind) {
+            if FaultKind::SHOWN_BY_CRASHES.contains(kind) {
                 faults.set(FaultKind::PowerCut, world.knob("rate", &[3_000, 10_000, 30_000]));
             } else {
                 faults.set(*kind, world.knob("rate", &[1_000, 5_000, 30_000]));

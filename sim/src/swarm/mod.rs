@@ -162,22 +162,13 @@ pub fn live(workload: &dyn Workload, choices: Choices, trace: TraceLevel) -> Lif
 /// Rates of a fault that is on, in parts per million of the operations that it applies to.
 const RATES: [u32; 4] = [300, 1_000, 5_000, 30_000];
 
-/// What only a crash can show is on or off.
-const SHOWN_BY_CRASHES: [FaultKind; 5] = [
-    FaultKind::TornWrite,
-    FaultKind::LostWrite,
-    FaultKind::ReorderedWrite,
-    FaultKind::LostEntry,
-    FaultKind::HalfRename,
-];
-
 fn draw_world(workload: &dyn Workload, choices: Choices, trace: TraceLevel) -> WorldConfig {
     let mut faults = Faults::none();
     let certain = workload.certain_faults();
     let applies = |kind: &FaultKind| workload.uses_network() || !kind.is_of_network();
     for kind in workload.faults().into_iter().filter(applies) {
         let is_certain = certain.contains(&kind);
-        if SHOWN_BY_CRASHES.contains(&kind) {
+        if FaultKind::SHOWN_BY_CRASHES.contains(&kind) {
             if is_certain || choices.chance("swarm.crash fault", 800_000) {
                 faults.set(kind, 1);
             }
