@@ -35,3 +35,17 @@ fn an_insertion_waits_for_another_no_longer_than_lock_timeout() {
     script(&mut one, "rollback");
     assert_eq!(script(&mut two, "insert into t values (1, 10)"), ["INSERT 0 1"]);
 }
+
+/// Names are not looked up in the transaction's snapshot, so nothing that it has a right to see is in the way.
+#[test]
+fn a_name_that_was_freed_after_the_snapshot_may_be_taken() {
+    let database = database();
+    let mut one = session(&database);
+    let mut two = session(&database);
+    script(&mut one, "create table x (i int); create table t (i int); insert into t values (1)");
+    script(&mut one, "begin isolation level repeatable read; select count(*) from x");
+    assert_eq!(script(&mut two, "drop table t"), ["DROP TABLE"]);
+    assert_eq!(script(&mut one, "create table t (j int)"), ["CREATE TABLE"]);
+    assert_eq!(script(&mut one, "insert into t values (2); select j from t"), ["INSERT 0 1", "j", "2", "SELECT 1"]);
+    assert_eq!(script(&mut one, "commit"), ["COMMIT"]);
+}

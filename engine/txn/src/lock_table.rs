@@ -10,11 +10,15 @@
 //! entered here, so that two transactions cannot both find a key free.
 //!
 //! Waiting is fair: a newcomer that conflicts with a waiter ahead queues behind it, unless it holds the lock already
-//! and only strengthens it. Whoever releases wakes the longest compatible prefix of the queue, and those who strengthen; the
+//! and only strengthens it. Whoever releases wakes all who conflict with nobody ahead of them, and those who strengthen; the
 //! woken try again, keeping their place.
 //!
+//! An implicit holder learns that somebody waits from a note in its [`Contended`], under whose mutex it also says that it
+//! has ended. The waiter leaves its note with the very holders that it has found in its way, and looks again when one of
+//! them holds the key no more: whichever of the two comes second sees the other.
+//!
 //! Deadlocks are looked for by the waiter itself once it has waited `deadlock_timeout`: a depth-first search over who
-//! waits for whom. One search for each time that it looks who is in the way is enough: only a new answer to that can close
+//! waits for whom. One search behind each look at who is in the way is enough: only a new answer to that can close
 //! a cycle, and that waiter will search.
 
 use std::collections::VecDeque;
@@ -29,7 +33,7 @@ use helios_storage::Space;
 use smallvec::SmallVec;
 
 use crate::error::{Error, Result};
-use crate::mode::{Mode, Wait};
+use crate::mode::{Mode, RowLockMode, Wait};
 use crate::transaction::CommandId;
 use crate::write_set::WriteSet;
 
@@ -64,6 +68,7 @@ struct Contended {
 /// An entry of an owner's log of explicit locks: what it held before.
 struct Held {
     tag: LockTag,
+    mode: u16,
     before: u16,
     /// The statement that took it, where one may drop it again.
     command: Option<CommandId>,
@@ -111,24 +116,26 @@ impl Queue {
         }
     }
 
-    /// Wakes waiters from the front as long as they are compatible with one another, and whoever does not queue: it may be
-    /// free to go where those before it are not.
+    /// Wakes whoever conflicts with nobody ahead, and whoever does not queue: the rule of [`LockTable::in_the_way`].
     fn wake(&mut self) {
-        let mut woken = 0u16;
-        let mut is_over = false;
+        let mut ahead = 0u16;
         for waiter in &mut self.waiting {
-            if !waiter.strengthens {
-                is_over |= waiter.mode.conflicts & woken != 0;
-                if is_over {
-                    continue;
-                }
-                woken |= waiter.mode.bit;
-            }
-            if let Some(wake) = waiter.wake.take() {
+            let may_go = waiter.strengthens || waiter.mode.conflicts & ahead == 0;
+            ahead |= waiter.mode.bit;
+            if may_go && let Some(wake) = waiter.wake.take() {
                 wake.complete(());
             }
         }
     }
+}
+
+/// Who stands in a waiter's way.
+#[derive(Default)]
+struct InTheWay {
+    /// All of them, sorted: holders, implicit holders, and conflicting waiters ahead.
+    owners: Vec<u64>,
+    /// Those who hold a row by having written it.
+    implicit: SmallVec<[Arc<Owner>; 2]>,
 }
 
 /// How an attempt to lock ended.
@@ -192,6 +199,7 @@ impl LockTable {
     ) -> Result<Acquired> {
         let mut place = Place { table: self, owner: owner.id, tag: &tag, ticket: None };
         let mut deadlock_check = None;
+        let mut search = false;
         let mut deadline = None;
         loop {
             let woken = {
@@ -203,10 +211,10 @@ impl LockTable {
                     return Ok(Acquired::Already);
                 }
                 let strengthens = held != 0 || owner.has_written(&tag);
-                let blockers = self.blockers(queue, owner, &tag, mode, strengthens, place.ticket);
-                if blockers.is_empty() {
+                let in_the_way = self.in_the_way(queue, owner, &tag, mode, strengthens, place.ticket);
+                if in_the_way.owners.is_empty() {
                     queue.set_held(owner.id, held | mode.bit);
-                    owner.held.lock().push(Held { tag: tag.clone(), before: held, command });
+                    owner.held.lock().push(Held { tag: tag.clone(), mode: mode.bit, before: held, command });
                     place.leave(&mut stripe);
                     return Ok(Acquired::New);
                 }
@@ -231,13 +239,16 @@ impl LockTable {
                     }
                 }
                 place.ticket = Some(ticket);
-                if !self.note_contention(&blockers, &tag) {
+                if !note_contention(&in_the_way.implicit, &tag) {
                     continue;
                 }
-                let what = describe(&tag, mode);
+                let (what, blockers) = (describe(&tag, mode), in_the_way.owners);
                 self.waits.lock().insert(owner.id, Edge { pid: owner.pid, what, blockers });
                 woken
             };
+            if std::mem::take(&mut search) {
+                self.check_deadlock(owner.id)?;
+            }
             let now = self.env.clock.monotonic();
             let check_at = *deadlock_check.get_or_insert(Some(now + deadlock_timeout));
             let give_up_at = *deadline.get_or_insert(match wait {
@@ -255,8 +266,8 @@ impl LockTable {
             }
             let now = self.env.clock.monotonic();
             if check_at.is_some_and(|at| now >= at) {
-                deadlock_check = Some(None);
-                self.check_deadlock(owner.id)?;
+                // Behind one more look: others may be in the way than at the last one.
+                (deadlock_check, search) = (Some(None), true);
             }
             if give_up_at.is_some_and(|at| now >= at) {
                 return Err(Error::LockNotAvailable("canceling statement due to lock timeout".into()));
@@ -264,8 +275,7 @@ impl LockTable {
         }
     }
 
-    /// Owners that stand in the way: holders, implicit holders, and conflicting waiters ahead.
-    fn blockers(
+    fn in_the_way(
         &self,
         queue: &Queue,
         owner: &Owner,
@@ -273,49 +283,28 @@ impl LockTable {
         mode: Mode,
         strengthens: bool,
         ticket: Option<u64>,
-    ) -> Vec<u64> {
-        let mut blockers: Vec<u64> = queue
-            .holders
-            .iter()
-            .filter(|holder| holder.0 != owner.id && holder.1 & mode.conflicts != 0)
-            .map(|holder| holder.0)
-            .collect();
+    ) -> InTheWay {
+        let conflicting = |holder: &&(u64, u16)| holder.0 != owner.id && holder.1 & mode.conflicts != 0;
+        let mut owners: Vec<u64> = queue.holders.iter().filter(conflicting).map(|holder| holder.0).collect();
+        let mut implicit = SmallVec::new();
         if let LockTag::Row(space, key) = tag {
             for writer in self.writers.read().iter().filter(|writer| writer.id != owner.id) {
                 let strength = writer.write_set.lock().lock_on(*space, key);
                 if strength.is_some_and(|strength| Mode::from(strength).bit & mode.conflicts != 0) {
-                    blockers.push(writer.id);
+                    owners.push(writer.id);
+                    implicit.push(writer.clone());
                 }
             }
         }
         // Whoever holds a part of it already must not queue behind those who wait for that part.
         if !strengthens {
             let ahead = queue.waiting.iter().take_while(|waiter| Some(waiter.ticket) != ticket);
-            blockers.extend(
-                ahead
-                    .filter(|waiter| waiter.owner != owner.id && waiter.mode.bit & mode.conflicts != 0)
-                    .map(|waiter| waiter.owner),
-            );
+            let conflicting = |waiter: &&Waiter| waiter.owner != owner.id && waiter.mode.bit & mode.conflicts != 0;
+            owners.extend(ahead.filter(conflicting).map(|waiter| waiter.owner));
         }
-        blockers.sort_unstable();
-        blockers.dedup();
-        blockers
-    }
-
-    /// Tells implicit holders that somebody waits. `false`: one of them has ended meanwhile, look again.
-    fn note_contention(&self, blockers: &[u64], tag: &LockTag) -> bool {
-        if let LockTag::Row(space, key) = tag {
-            for writer in self.writers.read().iter().filter(|writer| blockers.contains(&writer.id)) {
-                let mut contended = writer.contended.lock();
-                if contended.ended {
-                    return false;
-                }
-                if writer.write_set.lock().lock_on(*space, key).is_some() {
-                    contended.tags.push(tag.clone());
-                }
-            }
-        }
-        true
+        owners.sort_unstable();
+        owners.dedup();
+        InTheWay { owners, implicit }
     }
 
     fn check_deadlock(&self, from: u64) -> Result<()> {
@@ -337,6 +326,13 @@ impl LockTable {
             return Err(Error::Deadlock { detail: lines.join("\n") });
         }
         Ok(())
+    }
+
+    /// How strong the row lock is that [`LockTable::drop_last`] would drop.
+    pub(crate) fn last_strength(&self, owner: &Owner, command: CommandId, tag: &LockTag) -> Option<RowLockMode> {
+        let log = owner.held.lock();
+        let last = log.last().filter(|last| last.tag == *tag && last.command == Some(command));
+        last.map(|last| RowLockMode::ALL[last.mode.trailing_zeros() as usize])
     }
 
     /// Drops the lock that the last successful [`LockTable::acquire`] of `owner` took anew, if it was on `tag` and for
@@ -414,6 +410,18 @@ impl LockTable {
     pub(crate) fn len(&self) -> usize {
         self.stripes.iter().map(|stripe| stripe.lock().len()).sum()
     }
+}
+
+/// Tells implicit holders that somebody waits. `false`: one of them holds the key no more, look again.
+fn note_contention(implicit: &[Arc<Owner>], tag: &LockTag) -> bool {
+    implicit.iter().all(|holder| {
+        let mut contended = holder.contended.lock();
+        let holds = !contended.ended && holder.has_written(tag);
+        if holds {
+            contended.tags.push(tag.clone());
+        }
+        holds
+    })
 }
 
 /// A place in a queue; leaves it when dropped, however the wait ended.

@@ -37,6 +37,12 @@ pub enum RowLockMode {
     Update,
 }
 
+impl RowLockMode {
+    /// All of them, weakest first.
+    pub(crate) const ALL: [RowLockMode; 4] =
+        [RowLockMode::KeyShare, RowLockMode::Share, RowLockMode::NoKeyUpdate, RowLockMode::Update];
+}
+
 /// What to do when a lock is not free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {

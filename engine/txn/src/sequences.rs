@@ -3,7 +3,8 @@
 //! A sequence's value advances in shared memory. Storage holds, per sequence, the value up to which numbers are
 //! *reserved*: [`RESERVE`] ahead, so that one record serves many calls. A reservation is an ordinary commit enqueued
 //! before the first number of it is handed out. Nobody waits for it, and it may fail alone: a full disk voids one batch
-//! of the log and takes the next. So a reservation is *owed* until a commit that carried it has succeeded: every
+//! of the log and takes the next. So a reservation is *owed* until a commit that carried it is durable (one that is
+//! acknowledged before its sync settles nothing): every
 //! transaction carries what is owed in its own record, and one that used a number and commits finds it reserved, also
 //! when using it was all that it did: its client may have written the number down elsewhere. A crash loses at most the
 //! numbers reserved and not used, as PostgreSQL's does.
@@ -149,18 +150,19 @@ impl Sequences {
         (self.storage.enqueue_commit(batch, durability), Carried { reservations, dropped })
     }
 
-    /// Whether there are reservations that no commit is known to have carried.
+    /// Whether there are reservations that no durable commit is known to have carried.
     pub(crate) fn owe(&self) -> bool {
         !self.state.lock().owed.is_empty()
     }
 
-    /// A commit has succeeded: what it carried is owed no longer.
-    pub(crate) fn settle(&self, carried: &Carried) {
+    /// A commit has succeeded: what it carried is owed no longer if it is durable, and what it dropped in any case.
+    pub(crate) fn settle(&self, carried: &Carried, durability: Durability) {
         if carried.reservations.is_empty() && carried.dropped.is_empty() {
             return;
         }
         let mut state = self.state.lock();
-        for reservation in &carried.reservations {
+        let durable = carried.reservations.iter().filter(|_| durability == Durability::Sync);
+        for reservation in durable {
             if state.owed.get(&reservation.sequence_id) == Some(reservation) {
                 state.owed.remove(&reservation.sequence_id);
             }
@@ -206,7 +208,7 @@ mod tests {
     /// A full disk can void the reservation's own record and take the next one: a commit that relied on it would leave
     /// numbers behind that are handed out again after a restart.
     #[test]
-    fn a_reservation_is_carried_by_every_commit_until_one_has_succeeded() {
+    fn a_reservation_is_carried_by_every_commit_until_one_is_durable() {
         let env = Env::memory().expect("memory can be had");
         let opened = env.clone();
         let (storage, _) =
@@ -218,8 +220,11 @@ mod tests {
         let (_, second) = sequences.enqueue(WriteBatch::default(), Durability::Sync);
         let expected = SequenceReservation { sequence_id: 7, reserved_up_to: 32, is_called: true };
         assert_eq!((&first.reservations[..], &second.reservations[..]), (&[expected][..], &[expected][..]));
-        sequences.settle(&first);
+        sequences.settle(&first, Durability::Async);
         let (_, third) = sequences.enqueue(WriteBatch::default(), Durability::Sync);
-        assert_eq!(third.reservations, []);
+        assert_eq!(third.reservations, [expected]);
+        sequences.settle(&second, Durability::Sync);
+        let (_, fourth) = sequences.enqueue(WriteBatch::default(), Durability::Sync);
+        assert_eq!(fourth.reservations, []);
     }
 }

@@ -117,6 +117,13 @@ enum Changed {
     GiveUp,
 }
 
+/// Whether a new row may stand before one that the snapshot still shows; see [`Transaction::hides_a_row`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hiding {
+    Refused,
+    Harmless,
+}
+
 /// Everything that transactions of one store share. Cheap to clone.
 #[derive(Clone)]
 pub struct Transactions(Arc<Shared>);
@@ -444,6 +451,23 @@ impl Transaction {
     /// Inserts a row under a key that must be free, waiting for whoever is about to take or to free it. Sees the newest
     /// committed state, whatever the snapshot (a unique constraint holds for everybody).
     pub async fn insert(&self, statement: &Statement, space: Space, key: Bytes, row: Bytes) -> Result<Inserted> {
+        self.insert_unless_taken(statement, space, key, row, Hiding::Refused).await
+    }
+
+    /// [`Transaction::insert`] where nobody reads through a snapshot: the key may have been freed after this
+    /// transaction's. Names of the catalog are such keys.
+    pub async fn claim(&self, statement: &Statement, space: Space, key: Bytes, row: Bytes) -> Result<Inserted> {
+        self.insert_unless_taken(statement, space, key, row, Hiding::Harmless).await
+    }
+
+    async fn insert_unless_taken(
+        &self,
+        statement: &Statement,
+        space: Space,
+        key: Bytes,
+        row: Bytes,
+        hiding: Hiding,
+    ) -> Result<Inserted> {
         self.assign_xid();
         let tag = LockTag::Row(space, key.clone());
         let wait = Wait::Block(statement.lock_timeout);
@@ -463,7 +487,7 @@ impl Transaction {
             Some(_) => {}
             None => {
                 let newest = self.newest(space, &key).await?;
-                if self.hides_a_row(statement, space, &key, newest.as_ref()).await? {
+                if hiding == Hiding::Refused && self.hides_a_row(statement, space, &key, newest.as_ref()).await? {
                     drop_lock();
                     return Err(Error::SerializationFailure("delete"));
                 }
@@ -551,8 +575,12 @@ impl Transaction {
         self.assign_xid();
         let base_live = previous.commit_ts != OWN;
         let version = OwnVersion { command: statement.command, value, birth: own_birth(previous) };
-        self.owner.write_set.lock().push(space, key.clone(), version, base_live, strength);
-        self.shared.locks.drop_last(&self.owner, statement.command, &LockTag::Row(space, key));
+        let tag = LockTag::Row(space, key.clone());
+        // The write stands for the lock from here on, so it must not be the weaker of the two.
+        let locked = self.shared.locks.last_strength(&self.owner, statement.command, &tag);
+        let strength = locked.map_or(strength, |locked| locked.max(strength));
+        self.owner.write_set.lock().push(space, key, version, base_live, strength);
+        self.shared.locks.drop_last(&self.owner, statement.command, &tag);
     }
 
     /// Deletes an index entry of a row that this transaction holds. `base_live` as in [`Transaction::put`]; what the
@@ -617,7 +645,7 @@ impl Transaction {
         };
         let (outcome, carried) = self.shared.sequences.enqueue(batch, durability);
         let (shared, owner) = (self.shared.clone(), self.owner.clone());
-        let mut committing = Committing { shared, owner, outcome: Some(outcome), carried, on_published };
+        let mut committing = Committing { shared, owner, outcome: Some(outcome), durability, carried, on_published };
         let committed = std::future::poll_fn(|cx| committing.poll_outcome(cx)).await;
         committing.finish(committed.is_ok());
         Ok(Some(committed?))
@@ -652,6 +680,7 @@ struct Committing {
     shared: Arc<Shared>,
     owner: Arc<Owner>,
     outcome: Option<LogCommit>,
+    durability: Durability,
     carried: Carried,
     on_published: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -665,7 +694,7 @@ impl Committing {
     fn finish(&mut self, committed: bool) {
         self.outcome = None;
         if committed {
-            self.shared.sequences.settle(&self.carried);
+            self.shared.sequences.settle(&self.carried, self.durability);
         }
         if let (true, Some(on_published)) = (committed, self.on_published.take()) {
             on_published();
@@ -681,6 +710,7 @@ impl Drop for Committing {
                 shared: self.shared.clone(),
                 owner: self.owner.clone(),
                 outcome: None,
+                durability: self.durability,
                 carried: std::mem::take(&mut self.carried),
                 on_published: self.on_published.take(),
             };

@@ -140,3 +140,129 @@ fn a_waiter_that_strengthens_its_lock_is_woken_behind_one_that_cannot_go() {
     });
     ended.expect("nobody waits for ever");
 }
+
+/// An UPDATE of a unique column locks its row FOR UPDATE. Its write stood for the lock then, and locked less: somebody who
+/// wanted the key to stay (FOR KEY SHARE) was let in.
+#[test]
+fn a_write_locks_no_less_than_the_lock_it_stands_for() {
+    let env = Env::memory().expect("memory can be had");
+    env.clone().block_on(async {
+        let transactions = with_a_row(&env).await;
+        let writer = transactions.begin(TransactionOptions::default());
+        let statement = writer.statement();
+        let seen = writer.get(&statement, SPACE, &KEY).await.expect("readable").expect("there");
+        writer.lock_row(&statement, SPACE, &KEY, &seen, RowLockMode::Update, Wait::Error).await.expect("it is free");
+        writer.update(&statement, SPACE, KEY, ROW, &seen);
+        let other = transactions.begin(TransactionOptions::default());
+        let refused = lock(&other, RowLockMode::KeyShare).await;
+        assert!(matches!(refused, Err(Error::LockNotAvailable(_))), "{refused:?}");
+    });
+}
+
+/// The story of the deadlock above, with a first waiter whose time to look for a deadlock comes after the third has closed
+/// the cycle by strengthening its lock: it searched from what it had seen when it fell asleep, looked again, and slept.
+#[test]
+fn a_waiter_looks_for_a_deadlock_behind_its_last_look() {
+    let world = World::seeded(1);
+    let env = world.env();
+    let outcomes = world.run(async {
+        let transactions = with_a_row(&env).await;
+        let begin = |milliseconds| {
+            let deadlock_timeout = Duration::from_millis(milliseconds);
+            Arc::new(transactions.begin(TransactionOptions { deadlock_timeout, ..Default::default() }))
+        };
+        // The second never ends by itself: nobody is woken.
+        let (first, second, third) = (begin(100), begin(5), begin(5));
+        let pause = || env.sleep(Duration::from_millis(20));
+        let outcomes = Arc::new(Mutex::new(Vec::new()));
+        let wait_for = |transaction: &Arc<Transaction>, key: Bytes, mode: RowLockMode| {
+            let (transaction, outcomes) = (transaction.clone(), outcomes.clone());
+            env.spawn("waiter", async move {
+                let outcome = lock_key(&transaction, key, mode, Wait::Block(None)).await;
+                transaction.rollback();
+                outcomes.lock().push(outcome.map(drop));
+            })
+        };
+        lock(&second, RowLockMode::Share).await.expect("it is free");
+        lock(&third, RowLockMode::KeyShare).await.expect("both share it");
+        lock_key(&first, OTHER_KEY, RowLockMode::Update, Wait::Error).await.expect("it is free");
+        let first_waits = wait_for(&first, KEY, RowLockMode::NoKeyUpdate);
+        pause().await;
+        lock(&third, RowLockMode::Share).await.expect("both share it");
+        let third_waits = wait_for(&third, OTHER_KEY, RowLockMode::Update);
+        first_waits.await;
+        third_waits.await;
+        std::mem::take(&mut *outcomes.lock())
+    });
+    let outcomes = outcomes.expect("nobody waits for ever");
+    assert!(matches!(outcomes[..], [Err(Error::Deadlock { .. }), Ok(())]), "{outcomes:?}");
+}
+
+/// A holder went back to a savepoint, and so to a weaker lock. Woken were those who conflict with nobody before them in
+/// the queue, up to the first who does, and nobody behind that one, though it barred nobody's way.
+#[test]
+fn a_waiter_is_woken_behind_others_that_it_does_not_conflict_with() {
+    let world = World::seeded(1);
+    let env = world.env();
+    let ended = world.run(async {
+        let transactions = with_a_row(&env).await;
+        // By the time that the lock gets weaker, nobody looks by itself any more.
+        let deadlock_timeout = Duration::from_millis(1);
+        let begin = || Arc::new(transactions.begin(TransactionOptions { deadlock_timeout, ..Default::default() }));
+        let (holder, key_sharer) = (begin(), begin());
+        let wait_for = |transaction: &Arc<Transaction>, mode: RowLockMode| {
+            let transaction = transaction.clone();
+            env.spawn("waiter", async move {
+                let outcome = lock_key(&transaction, KEY, mode, Wait::Block(None)).await;
+                assert!(outcome.is_ok(), "{outcome:?}");
+                transaction.rollback();
+            })
+        };
+        let pause = || env.sleep(Duration::from_millis(20));
+        lock(&holder, RowLockMode::NoKeyUpdate).await.expect("it is free");
+        let savepoint = holder.savepoint();
+        lock(&holder, RowLockMode::Update).await.expect("it is ours");
+        let share_waits = wait_for(&begin(), RowLockMode::Share);
+        pause().await;
+        let update_waits = wait_for(&begin(), RowLockMode::NoKeyUpdate);
+        pause().await;
+        let key_share_waits = wait_for(&key_sharer, RowLockMode::KeyShare);
+        pause().await;
+        holder.rollback_to(savepoint);
+        key_share_waits.await;
+        holder.rollback();
+        share_waits.await;
+        update_waits.await;
+    });
+    ended.expect("nobody waits for ever");
+}
+
+/// Who waits for a written row leaves a note with its holder. Between finding the holder in the way and looking for it to
+/// leave the note, the holder could end: nobody woke the waiter, which slept until its deadlock timeout. Two threads are
+/// needed for that, so the simulator has never seen it.
+#[test]
+fn a_waiter_is_woken_by_a_holder_that_ends_meanwhile() {
+    const ROUNDS: u32 = 60_000;
+    let env = Env::memory().expect("memory can be had");
+    let transactions = env.clone().block_on(with_a_row(&env));
+    let options = TransactionOptions { deadlock_timeout: Duration::from_secs(60), ..Default::default() };
+    let worker = |_| {
+        let (env, transactions) = (env.clone(), transactions.clone());
+        std::thread::spawn(move || {
+            for _ in 0..ROUNDS {
+                env.clone().block_on(async {
+                    let transaction = transactions.begin(options.clone());
+                    let statement = transaction.statement();
+                    let seen = transaction.get(&statement, SPACE, &KEY).await.expect("readable").expect("there");
+                    let (mode, wait) = (RowLockMode::NoKeyUpdate, Wait::Block(Some(Duration::from_secs(10))));
+                    let locked = transaction.lock_row(&statement, SPACE, &KEY, &seen, mode, wait).await;
+                    assert!(locked.is_ok(), "nobody holds the row for ten seconds: {locked:?}");
+                    transaction.update(&statement, SPACE, KEY, ROW, &seen);
+                });
+            }
+        })
+    };
+    for thread in (0..3).map(worker).collect::<Vec<_>>() {
+        thread.join().expect("no waiter sleeps on a free row");
+    }
+}

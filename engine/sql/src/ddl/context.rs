@@ -78,7 +78,7 @@ impl DdlContext<'_> {
     pub async fn claim_name(&self, kind: NameSpace, schema: Oid, name: &str, oid: Oid) -> Result<Option<Oid>> {
         let row = oid.0.to_be_bytes().to_vec().into();
         let key = name_key(kind, schema, name);
-        match self.transaction.insert(self.statement, NAMES, key, row).await? {
+        match self.transaction.claim(self.statement, NAMES, key, row).await? {
             Inserted::Done => Ok(None),
             Inserted::Exists(version) => {
                 let holder = version.value.row().and_then(|row| row.first_chunk::<4>().copied());
