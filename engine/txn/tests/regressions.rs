@@ -242,7 +242,7 @@ fn a_waiter_is_woken_behind_others_that_it_does_not_conflict_with() {
 /// needed for that, so the simulator has never seen it.
 #[test]
 fn a_waiter_is_woken_by_a_holder_that_ends_meanwhile() {
-    const ROUNDS: u32 = 60_000;
+    const ROUNDS: u32 = 5_000;
     let env = Env::memory().expect("memory can be had");
     let transactions = env.clone().block_on(with_a_row(&env));
     let options = TransactionOptions { deadlock_timeout: Duration::from_secs(60), ..Default::default() };
