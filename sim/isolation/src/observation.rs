@@ -95,12 +95,16 @@ impl<'a> Observations<'a> {
         }
     }
 
-    /// Asks of every distinct thing that was read of an object where it comes from.
+    /// Asks of every distinct thing that was read of an object where it comes from. Whose a value is depends on who reads
+    /// it: what shows the reader's own values is asked of each reader.
     fn judge_reads(&mut self) {
         let mut judged = BTreeSet::new();
         let mut findings = Vec::new();
         for read in &self.reads {
-            if judged.insert((read.object, read.seen)) {
+            let is_own = |value: &i64| {
+                self.writers.get(&(read.object, *value)).is_some_and(|writer| writer.transaction == read.transaction)
+            };
+            if read.seen.iter().any(is_own) || judged.insert((read.object, read.seen)) {
                 self.judge_read(read, &mut findings);
             }
         }
