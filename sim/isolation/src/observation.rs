@@ -118,7 +118,8 @@ impl<'a> Observations<'a> {
             findings.push(finding(anomaly, transactions, vec![shown.clone(), why]));
         };
         let distinct: BTreeSet<&i64> = seen.iter().collect();
-        if distinct.len() < seen.len() {
+        let has_duplicates = distinct.len() < seen.len();
+        if has_duplicates {
             find(Anomaly::DuplicateElement, vec![*transaction], "an element is there twice".to_owned());
         }
         if matches!(object, Object::Register(_)) && seen.len() > 1 {
@@ -157,6 +158,14 @@ impl<'a> Observations<'a> {
             if !missing.is_empty() {
                 let why = format!("{} also wrote {}", name(writer), missing.join(" and "));
                 find(Anomaly::G1b, vec![*transaction, writer], why);
+            }
+            // Those of one writer are in the order in which he appended them: no cycle between transactions shows it.
+            let appended = all.iter().filter(|value| seen.contains(value));
+            let mut shown = seen.iter().filter(|value| all.contains(value));
+            let misplaced = appended.zip(shown.by_ref()).find(|(one, other)| one != other);
+            if let Some((earlier, later)) = misplaced.filter(|_| !has_duplicates) {
+                let why = format!("{} appended {earlier} before {later}", name(writer));
+                find(Anomaly::IncompatibleOrder, vec![*transaction, writer], why);
             }
         }
     }

@@ -102,6 +102,8 @@ fn every_mistake_is_caught_by_its_name() {
         (ReadCommitted, Mistake::SnapshotGoesBack, "G-monotonic"),
         (ReadCommitted, Mistake::ForgetsSavepoint, "G1a"),
         (ReadCommitted, Mistake::LocksNothing, "lost update"),
+        (ReadCommitted, Mistake::ReversesWrites, "incompatible order"),
+        (ReadCommitted, Mistake::StatementSeesItself, "internal"),
         (ReadCommitted, Mistake::AppendsTwice, "duplicate element"),
         (ReadCommitted, Mistake::WrongValue, "garbage read"),
         (RepeatableRead, Mistake::TearsUnknown, "G-single"),

@@ -41,6 +41,10 @@ pub(crate) enum Mistake {
     ForgetsSavepoint,
     /// What is locked can be locked again.
     LocksNothing,
+    /// What a transaction appended comes out in the opposite order.
+    ReversesWrites,
+    /// What a write replaces is read after it, and shows it.
+    StatementSeesItself,
     /// An append is done twice.
     AppendsTwice,
     /// A register is read wrongly.
@@ -97,7 +101,7 @@ impl Store {
         Store { isolation, mistake, clock: 0, versions, pending, locks, written }
     }
 
-    fn has(&self, mistake: Mistake) -> bool {
+    pub(crate) fn has(&self, mistake: Mistake) -> bool {
         self.mistake == mistake
     }
 
@@ -251,6 +255,11 @@ impl Store {
         if matches!(object, Object::List(_)) {
             if self.has(Mistake::DirtyWrites) {
                 seen.sort_by_key(|value| self.written[&(object, *value)]);
+            }
+            if self.has(Mistake::ReversesWrites) {
+                let mine = self.pending[&id].writes.iter().filter(|(other, _)| *other == object).count();
+                let begin = seen.len() - mine;
+                seen[begin..].reverse();
             }
             if self.has(Mistake::AppendsTwice) && seen.len() % 7 == 6 {
                 seen.extend(seen.last().copied());
