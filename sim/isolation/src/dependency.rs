@@ -82,7 +82,7 @@ pub(crate) fn dependencies(observations: &Observations<'_>, versions: &Versions)
         }
     }
     let mut followers = Followers { observations, versions, known: BTreeMap::new() };
-    for read in observations.reads.iter().filter(|read| read.before_own_writes) {
+    for read in observations.reads.iter().filter(|read| read.before_own_writes()) {
         let version = version_of(observations, read);
         let edge = |kind, from, to, next| {
             let (statement, lock, object) = (read.statement, read.lock, Some(read.object));

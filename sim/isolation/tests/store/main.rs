@@ -90,6 +90,7 @@ fn every_mistake_is_caught_by_its_name() {
         (ReadCommitted, Mistake::KeepsAborted, "dirty update"),
         (ReadCommitted, Mistake::PublishesHalf, "G1b"),
         (RepeatableRead, Mistake::LastUpdaterWins, "lost update"),
+        (RepeatableRead, Mistake::ChecksAtCommit, "internal"),
         (RepeatableRead, Mistake::HalfSnapshot, "G-single"),
         (RepeatableRead, Mistake::TwoSites, "long fork"),
         (ReadCommitted, Mistake::DirtyWrites, "G0"),

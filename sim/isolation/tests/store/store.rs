@@ -19,6 +19,8 @@ pub(crate) enum Mistake {
     PublishesHalf,
     /// Repeatable read without "the first updater wins".
     LastUpdaterWins,
+    /// Repeatable read whose conflicts are looked for at the commit: until then there is new data below own writes.
+    ChecksAtCommit,
     /// Objects with odd numbers are read in a later snapshot.
     HalfSnapshot,
     /// What is committed at one of two sites is seen late at the other.
@@ -157,6 +159,10 @@ impl Store {
         seen
     }
 
+    fn has_written(&self, id: usize, object: Object) -> bool {
+        self.pending[&id].writes.iter().any(|(other, _)| *other == object)
+    }
+
     pub(crate) fn read(&mut self, id: usize, object: Object, locking: bool, lucky: bool) -> Result<Vec<i64>, Refusal> {
         if locking {
             self.lock(id, object)?;
@@ -169,7 +175,8 @@ impl Store {
         if is_late {
             snapshot = *mine.late_snapshot.get_or_insert(stale);
         }
-        if (locking && self.isolation == Isolation::ReadCommitted) || self.has(Mistake::SnapshotPerRow) {
+        let is_below = self.has(Mistake::ChecksAtCommit) && self.has_written(id, object);
+        if (locking && self.isolation == Isolation::ReadCommitted) || self.has(Mistake::SnapshotPerRow) || is_below {
             snapshot = clock;
         }
         let mut seen = self.committed(id, object, snapshot);
@@ -199,6 +206,7 @@ impl Store {
         }
         let is_checked = self.isolation != Isolation::ReadCommitted
             && !self.has(Mistake::LastUpdaterWins)
+            && !self.has(Mistake::ChecksAtCommit)
             && !self.has(Mistake::DirtyWrites);
         let snapshot = self.of(id).snapshot;
         let is_newer = self.newest(object).is_some_and(|version| Some(version.commit) > snapshot);
@@ -297,7 +305,8 @@ impl Store {
         let changed =
             |object: &Object| self.newest(*object).is_some_and(|version| Some(version.commit) > mine.snapshot);
         let validates = self.isolation == Isolation::Serializable && !self.has(Mistake::NoValidation);
-        if validates && !mine.writes.is_empty() && mine.read.iter().any(changed) {
+        let has_conflict = self.has(Mistake::ChecksAtCommit) && mine.writes.iter().any(|(object, _)| changed(object));
+        if has_conflict || (validates && !mine.writes.is_empty() && mine.read.iter().any(changed)) {
             self.release(id);
             return Err(Refusal::Serialization);
         }
