@@ -103,6 +103,8 @@ fn every_mistake_is_caught_by_its_name() {
         (ReadCommitted, Mistake::SnapshotGoesBack, "G-monotonic"),
         (ReadCommitted, Mistake::ForgetsSavepoint, "G1a"),
         (ReadCommitted, Mistake::LocksNothing, "lost update"),
+        (ReadCommitted, Mistake::ReleasesLocksEarly, "lost update"),
+        (RepeatableRead, Mistake::ReleasesLocksEarly, "G-single-realtime"),
         (ReadCommitted, Mistake::ReversesWrites, "incompatible order"),
         (ReadCommitted, Mistake::StatementSeesItself, "internal"),
         (ReadCommitted, Mistake::AppendsTwice, "duplicate element"),

@@ -47,6 +47,8 @@ pub(crate) enum Mistake {
     ReversesWrites,
     /// What a write replaces is read after it, and shows it.
     StatementSeesItself,
+    /// Locks are let go of at the next statement.
+    ReleasesLocksEarly,
     /// An append is done twice.
     AppendsTwice,
     /// A register is read wrongly.
@@ -125,6 +127,9 @@ impl Store {
     pub(crate) fn statement(&mut self, id: usize, lucky: bool) {
         let goes_back = self.has(Mistake::SnapshotGoesBack) && lucky;
         let snapshot = if goes_back { self.snapshot().saturating_sub(20) } else { self.snapshot() };
+        if self.has(Mistake::ReleasesLocksEarly) {
+            self.locks.retain(|_, owner| *owner != id);
+        }
         let is_per_statement = self.isolation == Isolation::ReadCommitted;
         let mine = self.of(id);
         if is_per_statement || mine.snapshot.is_none() {
