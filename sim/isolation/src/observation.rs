@@ -308,7 +308,8 @@ impl<'a> Walk<'a> {
         let (is_one_snapshot, is_locked) = (self.isolation != Isolation::ReadCommitted, read.lock == Lock::Held);
         // At read committed a plain read of the very statement that locks is of a snapshot from before the lock.
         let is_under_lock = |held: &Held<'_>| is_one_snapshot || is_locked || held.statement < statement;
-        let mut before = self.held.get(&object).filter(|held| is_under_lock(held)).map(|held| (held.seen, "under a lock"));
+        let mut before =
+            self.held.get(&object).filter(|held| is_under_lock(held)).map(|held| (held.seen, "under a lock"));
         if is_one_snapshot || !is_locked {
             let earlier = self.seen.insert(object, (statement, seen));
             let earlier = earlier.filter(|(earlier, _)| is_one_snapshot || *earlier == statement);
