@@ -26,6 +26,8 @@
 //! Who writes a row that somebody else has just written waits for his commit, and so does whoever locks it; what is read
 //! under a lock may be newer than the statement's snapshot.
 //!
+//! By the clock a statement's point, a snapshot and a commit are after whatever was over when they were asked for.
+//!
 //! A transaction that did not commit has no commit, and at SERIALIZABLE no point: what it saw may have been the reason
 //! why it was refused.
 
