@@ -19,7 +19,7 @@
 //! compile, and one that no longer applies (whoever changes the code renews the patch).
 //!
 //! What catches a mutant must find nothing in the engine as it is, at all the seeds that a mutant may take: the
-//! [control](control).
+//! [`control`].
 
 pub mod control;
 pub mod mutant;
