@@ -94,6 +94,21 @@ async fn use_it(env: Env) -> Result<(usize, bool), Error> {
     Ok((found?.len(), clean))
 }
 
+/// A byte that is damaged. If that breaks a promise, this says so: whoever has to know that it was this, and no accident of
+/// the test, looks for the line.
+struct Damage<'a> {
+    at: usize,
+    file: &'a str,
+}
+
+impl Drop for Damage<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("damage found: byte {} of {}", self.at, self.file);
+        }
+    }
+}
+
 #[test]
 fn one_damaged_byte_anywhere() {
     let env = Env::memory().unwrap();
@@ -107,7 +122,9 @@ fn one_damaged_byte_anywhere() {
             for at in (0..used).step_by(step) {
                 let mut damaged = files.clone();
                 damaged.get_mut(path).unwrap()[at] ^= 1 << (at % 8);
-                match use_it(restore(&damaged).await).await {
+                let restored = restore(&damaged).await;
+                let _damage = Damage { at, file: path };
+                match use_it(restored).await {
                     Ok((30, true)) => unaffected += 1,
                     // A filter: scans do without.
                     Ok((30, false)) if path.starts_with("sst/") => reported += 1,

@@ -21,7 +21,7 @@ use crate::observation::Lock;
 use crate::points::Points;
 use crate::verdict::{Anomaly, Finding, Level, Order};
 
-/// Edges from which a cycle is looked for, in one component and for one class.
+/// Edges from which a shorter cycle is looked for, in one component and for one class, when there is one already.
 const STARTS_MAX: usize = 2_000;
 /// Transactions that an explanation shows in full.
 const SHOWN_MAX: usize = 8;
@@ -90,7 +90,10 @@ impl<'a> Search<'a> {
     fn shortest(&self, starts: &[(usize, usize, usize)], first: Kind, counts: &dyn Fn(Kind) -> bool) -> Option<Cycle> {
         let kind = |edge: usize| self.points.dependencies[edge].kind;
         let mut best: Option<Cycle> = None;
-        for (edge, from, to) in starts.iter().filter(|(edge, ..)| kind(*edge) == first).take(STARTS_MAX) {
+        for (tried, (edge, from, to)) in starts.iter().filter(|(edge, ..)| kind(*edge) == first).enumerate() {
+            if best.is_some() && tried >= STARTS_MAX {
+                break;
+            }
             let component = self.component[*from];
             let allowed = |point: usize, edge: Option<usize>| {
                 self.component[point] == component && edge.is_none_or(|edge| counts(kind(edge)))

@@ -8,13 +8,14 @@
 //! | session, realtime | T1 and T2 | T1 was over before T2 began, for their client or by the clock |
 //!
 //! Only transactions that committed have written anything. Those that did not have still read, and what they saw had to
-//! be right.
+//! be right. What is below a transaction's own writes is a read as well: nobody wrote after it before the transaction was
+//! over. It comes from whoever the write waited for, which the ww edge says already where that write stands.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::history::{History, Object, name};
-use crate::observation::{Lock, Observations};
+use crate::observation::{Lock, Observations, Read};
 use crate::verdict::Order;
 use crate::versions::{Version, Versions, version_of};
 
@@ -82,7 +83,7 @@ pub(crate) fn dependencies(observations: &Observations<'_>, versions: &Versions)
         }
     }
     let mut followers = Followers { observations, versions, known: BTreeMap::new() };
-    for read in observations.reads.iter().filter(|read| read.before_own_writes) {
+    for read in &observations.reads {
         let version = version_of(observations, read);
         let edge = |kind, from, to, next| {
             let (statement, lock, object) = (read.statement, read.lock, Some(read.object));
@@ -90,7 +91,12 @@ pub(crate) fn dependencies(observations: &Observations<'_>, versions: &Versions)
         };
         let writer = version.map(|value| observations.writers[&(read.object, value)].transaction);
         if let Some(writer) = writer.filter(|writer| *writer != read.transaction) {
-            edges.push(edge(Kind::WriteRead, writer, read.transaction, None));
+            let waited = edge(Kind::WriteRead, writer, read.transaction, None);
+            match read.own_since {
+                None => edges.push(waited),
+                Some(statement) if is_first_write(observations, read, statement) => (),
+                Some(statement) => edges.push(Dependency { statement, ..waited }),
+            }
         }
         for (next, writer) in followers.of(read.object, version) {
             if *writer != read.transaction {
@@ -99,6 +105,13 @@ pub(crate) fn dependencies(observations: &Observations<'_>, versions: &Versions)
         }
     }
     edges
+}
+
+/// Whether what the reader had then written of the object is in a version that committed.
+fn is_first_write(observations: &Observations<'_>, read: &Read<'_>, statement: usize) -> bool {
+    observations.happened[read.transaction]
+        && observations.written.contains_key(&(read.object, read.transaction))
+        && first_write(observations, read.object, read.transaction) == statement
 }
 
 /// The first statement in which `transaction` wrote of an object what it did not take back.

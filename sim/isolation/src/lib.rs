@@ -29,7 +29,9 @@
 //! go on across crashes: a commit that was acknowledged and is gone after a recovery is a `G-single-realtime`. A commit of
 //! which nobody heard may have happened or not; it has when anybody has read from it.
 //!
-//! Missing is what cannot be seen in objects that are read one by one: phantoms of predicates.
+//! Missing is what cannot be seen in objects that are read one by one: phantoms of predicates; what a register held below
+//! a transaction's own writes; and that an answer to one statement came before another transaction's was sent, as long as
+//! the first transaction went on.
 //!
 //! ```
 //! use helios_isolation::{Level, check, parse};

@@ -32,8 +32,15 @@ pub(crate) struct Read<'a> {
     pub(crate) object: Object,
     pub(crate) seen: &'a [i64],
     pub(crate) lock: Lock,
+    /// The statement in which the transaction had written the object itself, if it had: this is what is below.
+    pub(crate) own_since: Option<usize>,
+}
+
+impl Read<'_> {
     /// The transaction had not written the object itself.
-    pub(crate) before_own_writes: bool,
+    pub(crate) fn before_own_writes(&self) -> bool {
+        self.own_since.is_none()
+    }
 }
 
 /// Who wrote a value.
@@ -95,12 +102,16 @@ impl<'a> Observations<'a> {
         }
     }
 
-    /// Asks of every distinct thing that was read of an object where it comes from.
+    /// Asks of every distinct thing that was read of an object where it comes from. Whose a value is depends on who reads
+    /// it: what shows the reader's own values is asked of each reader.
     fn judge_reads(&mut self) {
         let mut judged = BTreeSet::new();
         let mut findings = Vec::new();
         for read in &self.reads {
-            if judged.insert((read.object, read.seen)) {
+            let is_own = |value: &i64| {
+                self.writers.get(&(read.object, *value)).is_some_and(|writer| writer.transaction == read.transaction)
+            };
+            if read.seen.iter().any(is_own) || judged.insert((read.object, read.seen)) {
                 self.judge_read(read, &mut findings);
             }
         }
@@ -114,7 +125,8 @@ impl<'a> Observations<'a> {
             findings.push(finding(anomaly, transactions, vec![shown.clone(), why]));
         };
         let distinct: BTreeSet<&i64> = seen.iter().collect();
-        if distinct.len() < seen.len() {
+        let has_duplicates = distinct.len() < seen.len();
+        if has_duplicates {
             find(Anomaly::DuplicateElement, vec![*transaction], "an element is there twice".to_owned());
         }
         if matches!(object, Object::Register(_)) && seen.len() > 1 {
@@ -154,6 +166,14 @@ impl<'a> Observations<'a> {
                 let why = format!("{} also wrote {}", name(writer), missing.join(" and "));
                 find(Anomaly::G1b, vec![*transaction, writer], why);
             }
+            // Those of one writer are in the order in which he appended them: no cycle between transactions shows it.
+            let appended = all.iter().filter(|value| seen.contains(value));
+            let mut shown = seen.iter().filter(|value| all.contains(value));
+            let misplaced = appended.zip(shown.by_ref()).find(|(one, other)| one != other);
+            if let Some((earlier, later)) = misplaced.filter(|_| !has_duplicates) {
+                let why = format!("{} appended {earlier} before {later}", name(writer));
+                find(Anomaly::IncompatibleOrder, vec![*transaction, writer], why);
+            }
         }
     }
 }
@@ -171,17 +191,28 @@ struct Walk<'a> {
     own: Vec<(Object, i64, usize)>,
     /// What others had written below its own writes of an object.
     bases: BTreeMap<Object, &'a [i64]>,
-    /// What it saw of objects before it wrote them: in which statement, and what.
+    /// What it saw of others' writes in a snapshot: in which statement, and what.
     seen: BTreeMap<Object, (usize, &'a [i64])>,
+    /// What it saw of others' writes when it locked an object.
+    held: BTreeMap<Object, Held<'a>>,
     /// How many writes and how many reads there were.
     savepoints: Vec<(usize, usize)>,
+}
+
+/// A lock on an object, and what that was then.
+struct Held<'a> {
+    statement: usize,
+    /// How many reads there were before.
+    reads: usize,
+    seen: &'a [i64],
 }
 
 impl<'a> Walk<'a> {
     fn new(index: usize, history: &'a History, level: Level) -> Walk<'a> {
         let isolation = history.transactions[index].isolation.unwrap_or(level.isolation);
         let (own, savepoints) = (Vec::new(), Vec::new());
-        Walk { index, history, isolation, own, bases: BTreeMap::new(), seen: BTreeMap::new(), savepoints }
+        let (bases, seen, held) = Default::default();
+        Walk { index, history, isolation, own, bases, seen, held, savepoints }
     }
 
     fn walk(mut self, into: &mut Observations<'a>) {
@@ -220,19 +251,22 @@ impl<'a> Walk<'a> {
         let own = &self.own;
         self.bases.retain(|object, _| own.iter().any(|(other, ..)| other == object));
         // Locks that were taken since the savepoint are let go.
+        self.held.retain(|_, held| held.reads < reads);
+        let is_written = |read: &Read<'_>| !read.before_own_writes() && own.iter().any(|(it, ..)| *it == read.object);
         into.reads[reads..]
             .iter_mut()
-            .filter(|read| read.lock == Lock::Held)
+            .filter(|read| read.lock == Lock::Held && !is_written(read))
             .for_each(|read| read.lock = Lock::Released);
     }
 
     fn read(&mut self, statement: usize, object: Object, seen: &'a [i64], locking: bool, into: &mut Observations<'a>) {
         let (transaction, mine) = (self.index, self.mine(object));
         let lock = if locking { Lock::Held } else { Lock::None };
-        let before_own_writes = mine.is_empty();
-        if before_own_writes {
-            self.compare(statement, object, seen, locking, into);
-            into.reads.push(Read { transaction, statement, object, seen, lock, before_own_writes });
+        let own_since = self.own.iter().find(|(other, ..)| *other == object).map(|(.., statement)| *statement);
+        let read = Read { transaction, statement, object, seen, lock, own_since };
+        if own_since.is_none() {
+            self.compare(&read, seen, into);
+            into.reads.push(read);
             return;
         }
         let expected = match object {
@@ -253,7 +287,12 @@ impl<'a> Walk<'a> {
             }
             Some(base) if matches!(object, Object::List(_)) => {
                 self.bases.insert(object, base);
-                into.reads.push(Read { transaction, statement, object, seen: base, lock, before_own_writes });
+                // Whoever has written has the lock, and had waited for it.
+                let below = Read { seen: base, lock: Lock::Held, ..read };
+                if base_before.is_none() {
+                    self.compare(&below, seen, into);
+                }
+                into.reads.push(below);
             }
             Some(_) => (),
         }
@@ -263,24 +302,27 @@ impl<'a> Walk<'a> {
         self.own.iter().filter(|(other, ..)| *other == object).map(|(_, value, _)| *value).collect()
     }
 
-    /// A snapshot does not change.
-    fn compare(
-        &mut self,
-        statement: usize,
-        object: Object,
-        seen: &'a [i64],
-        locking: bool,
-        into: &mut Observations<'a>,
-    ) {
-        if locking && self.isolation == Isolation::ReadCommitted {
-            return;
+    /// What others have of an object does not change while it is locked, nor in a snapshot.
+    fn compare(&mut self, read: &Read<'a>, shown: &'a [i64], into: &mut Observations<'a>) {
+        let Read { statement, object, seen, .. } = *read;
+        let (is_one_snapshot, is_locked) = (self.isolation != Isolation::ReadCommitted, read.lock == Lock::Held);
+        // At read committed a plain read of the very statement that locks is of a snapshot from before the lock.
+        let is_under_lock = |held: &Held<'_>| is_one_snapshot || is_locked || held.statement < statement;
+        let mut before =
+            self.held.get(&object).filter(|held| is_under_lock(held)).map(|held| (held.seen, "under a lock"));
+        if is_one_snapshot || !is_locked {
+            let earlier = self.seen.insert(object, (statement, seen));
+            let earlier = earlier.filter(|(earlier, _)| is_one_snapshot || *earlier == statement);
+            before = earlier.map(|(_, seen)| (seen, "in the same snapshot")).or(before);
         }
-        let before = self.seen.insert(object, (statement, seen));
-        let Some((earlier, before)) = before.filter(|(_, before)| *before != seen) else { return };
-        if self.isolation != Isolation::ReadCommitted || earlier == statement {
-            let shown = |seen| format!("{} read {object} as {}", name(self.index), seen_text(object, seen));
-            let explanation = vec![shown(before), format!("{}, in the same snapshot", shown(seen))];
+        if let Some((before, because)) = before.filter(|(before, _)| *before != seen) {
+            let read = |seen| format!("{} read {object} as {}", name(self.index), seen_text(object, seen));
+            let explanation = vec![read(before), format!("{}, {because}", read(shown))];
             into.findings.push(finding(Anomaly::Internal, vec![self.index], explanation));
+        }
+        if is_locked && read.before_own_writes() {
+            let reads = into.reads.len();
+            self.held.entry(object).or_insert(Held { statement, reads, seen });
         }
     }
 }

@@ -26,13 +26,15 @@
 //! Who writes a row that somebody else has just written waits for his commit, and so does whoever locks it; what is read
 //! under a lock may be newer than the statement's snapshot.
 //!
+//! By the clock a statement's point, a snapshot and a commit are after whatever was over when they were asked for.
+//!
 //! A transaction that did not commit has no commit, and at SERIALIZABLE no point: what it saw may have been the reason
 //! why it was refused.
 
 use std::collections::BTreeMap;
 
 use crate::dependency::{Dependency, Kind};
-use crate::history::{History, Isolation};
+use crate::history::{History, Isolation, Transaction};
 use crate::observation::Lock;
 use crate::verdict::{Level, Order};
 
@@ -71,6 +73,20 @@ impl Span {
             Isolation::ReadCommitted if statement + 1 < self.statements => Some(self.first + statement + 1),
             Isolation::ReadCommitted => self.commit,
             Isolation::RepeatableRead | Isolation::Serializable => Some(self.first),
+        }
+    }
+
+    /// Points that the clock tells something of, in their order: each is after the statement beside it was sent. Where
+    /// there is one snapshot, the commit is after every statement, and until then locks are held.
+    fn moments(&self, transaction: &Transaction) -> Vec<(usize, usize)> {
+        match self.isolation {
+            Isolation::ReadCommitted => (0..self.statements).map(|at| (at, self.first + at)).collect(),
+            Isolation::RepeatableRead => {
+                let last = (0..transaction.statements.len()).max_by_key(|at| transaction.invoked_at(*at));
+                let commit = self.commit.map(|commit| (last.unwrap_or_default(), commit));
+                std::iter::once((0, self.first)).chain(commit).collect()
+            }
+            Isolation::Serializable => vec![(0, self.first)],
         }
     }
 
@@ -160,17 +176,18 @@ impl Points {
         }
     }
 
-    fn add_order(&mut self, kind: Kind, from: usize, to: usize, statement: usize) {
-        let (Some(earlier), Some(later)) = (self.spans[from], self.spans[to]) else { return };
+    fn add_order(&mut self, kind: Kind, from: usize, (to, point): (usize, usize), statement: usize) {
+        let Some(earlier) = self.spans[from] else { return };
         let edge = Dependency { kind, from, to, statement, lock: Lock::None, object: None, version: None, next: None };
-        self.connect(earlier.last(), later.at(statement), edge);
+        self.connect(earlier.last(), point, edge);
     }
 
     fn add_sessions(&mut self, history: &History) {
         let mut newest: BTreeMap<u32, usize> = BTreeMap::new();
-        for index in (0..history.transactions.len()).filter(|index| self.spans[*index].is_some()).collect::<Vec<_>>() {
-            if let Some(before) = newest.insert(history.transactions[index].session, index) {
-                self.add_order(Kind::Session, before, index, 0);
+        for (index, transaction) in history.transactions.iter().enumerate() {
+            let Some(span) = self.spans[index] else { continue };
+            if let Some(before) = newest.insert(transaction.session, index) {
+                self.add_order(Kind::Session, before, (index, span.first), 0);
             }
         }
     }
@@ -192,15 +209,14 @@ impl Points {
         }
         for &index in &counted {
             let span = self.spans[index].expect("it is counted");
-            let snapshots = if span.isolation == Isolation::ReadCommitted { span.statements } else { 1 };
             let mut since = 0;
-            for statement in 0..snapshots {
+            for (statement, point) in span.moments(&history.transactions[index]) {
                 let invoked = history.transactions[index].invoked_at(statement);
                 let before = over.partition_point(|(completed, ..)| *completed < invoked);
                 let named = over.partition_point(|(completed, ..)| *completed < latest[before]);
                 for (_, _, earlier) in over[named.max(since).min(before)..before].iter().copied() {
                     if earlier != index {
-                        self.add_order(Kind::Realtime, earlier, index, statement);
+                        self.add_order(Kind::Realtime, earlier, (index, point), statement);
                     }
                 }
                 since = before;

@@ -146,7 +146,7 @@ impl OfObject<'_> {
 
     /// The reads with which a transaction that committed began before it wrote the object itself.
     fn reads_before(&self, transaction: usize) -> impl Iterator<Item = &&Read<'_>> {
-        self.reads.iter().filter(move |read| read.transaction == transaction && read.before_own_writes)
+        self.reads.iter().filter(move |read| read.transaction == transaction && read.before_own_writes())
     }
 
     fn register(&self, findings: &mut Vec<Finding>) -> Successors {

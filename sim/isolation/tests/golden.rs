@@ -67,3 +67,25 @@ fn a_cycle_is_told_edge_by_edge() {
     (0..4).for_each(|step| assert_eq!(lines[1 + step], edges[(begin + step) % 4], "{told}"));
     assert!(lines[5].starts_with('T') && lines[5].contains("committed: read"), "{told}");
 }
+
+/// Two lists of two transactions are in two orders, at the end of a chain so long that no search begins at all of it.
+#[test]
+fn a_plain_cycle_is_found_behind_thousands_of_edges() {
+    const COUNT: usize = 2_100;
+    let mut text = String::new();
+    for number in 1..=COUNT {
+        let (time, more) = match number {
+            1 => ("3..4 ", String::new()),
+            COUNT => ("1..2 ", format!("; append l2 {number}")),
+            _ if number == COUNT - 1 => ("", format!("; append l2 {number}")),
+            _ => ("", String::new()),
+        };
+        text += &format!("T{number} {time}committed: append l1 {number}{more}\n");
+    }
+    let all: Vec<String> = (1..=COUNT).map(|number| number.to_string()).collect();
+    let last = COUNT + 1;
+    text += &format!("T{last} committed: read l1 [{}] & read l2 [{COUNT} {}]", all.join(" "), COUNT - 1);
+    let golden = parse(&text).expect("a history");
+    let verdict = check(&golden.history, helios_isolation::Level::READ_COMMITTED.strict());
+    assert_eq!(verdict.names(), BTreeSet::from(["G0".to_owned()]));
+}

@@ -6,16 +6,22 @@
 //! simulation: it is closed there, by a workload, an oracle, a fault or a knob.
 //!
 //! ```text
-//!   tracked files ──copy──▶ target/mutants/tree ──git apply──▶ build ──▶ simulations, cheapest first ──▶ caught?
-//!                                  ▲                                                  │
-//!                                  └──────────────── copied back ─────────────────────┘
+//!   tracked files ──copy──▶ target/mutants/tree ──git apply──▶ build ──▶ the simulation expected, then others ──▶ caught?
+//!                             │    ▲                                                  │
+//!                             │    └──────────────── copied back ─────────────────────┘
+//!                             └──▶ build ──▶ each of these simulations ──▶ nothing, or there is nothing to say of mutants
 //! ```
 //!
 //! A mutant is **caught** when a swarm finds a violation: the simulator says so itself, in its
-//! figures (`SwarmReport::figures` of `helios-sim`). Everything else is a survivor, and fails: one that no simulation notices,
-//! one that runs into the runner's time limit, one that does not compile, and one that no longer applies (whoever changes the
-//! code renews the patch).
+//! figures (`SwarmReport::figures` of `helios-sim`); or when the test that damages every byte of every file says which byte
+//! broke a promise. That a test failed is not enough. Everything else is a survivor, and fails: one that no simulation
+//! notices, one that runs into the runner's time limit, one that only makes two runs of a seed differ, one that does not
+//! compile, and one that no longer applies (whoever changes the code renews the patch).
+//!
+//! What catches a mutant must find nothing in the engine as it is, at all the seeds that a mutant may take: the
+//! [`control`].
 
+pub mod control;
 pub mod mutant;
 pub mod report;
 pub mod simulation;

@@ -1,112 +1,116 @@
 //! `just mutants`: every broken engine must be caught. See [`helios_mutants`].
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use clap::Parser;
+use helios_mutants::control::Control;
 use helios_mutants::mutant::{Mutant, draw};
 use helios_mutants::report::{self, Caught, Line};
-use helios_mutants::simulation::Simulation;
+use helios_mutants::simulation::{Look, Simulation};
 use helios_mutants::tree::{self, Tree};
 
-const USAGE: &str = "\
-Breaks the engine with each patch of sim/mutants/patches, and says which simulation notices, after how many seeds.
-
-  --only NAME   this mutant, or those whose names contain NAME; may be given more than once
-  --draw N      N mutants that are seen without SQL, drawn by the hash of the commit
-  --json FILE   keep what became of them in FILE, and as a table beside it; mutants that are not run now keep their lines
-  --seconds N   the longest that one simulation may run (600)
-  --list        only say what there is";
-
-#[derive(Default)]
+/// Breaks the engine with each patch of sim/mutants/patches, and says which simulation notices, after how many seeds.
+#[derive(Parser)]
+#[command(name = "mutants")]
 struct Arguments {
+    /// This mutant, or those whose names contain NAME; may be given more than once.
+    #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// N mutants, drawn by the hash of the commit.
+    #[arg(long, value_name = "N")]
     draw: Option<usize>,
+    /// Keep what became of them in FILE, and as a table beside it; mutants that are not run now keep their lines.
+    #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    seconds: Option<u64>,
+    /// The longest that one simulation may run.
+    #[arg(long, value_name = "S", default_value_t = 600)]
+    seconds: u64,
+    /// Only say what there is.
+    #[arg(long)]
     list: bool,
 }
 
-fn arguments() -> Result<Arguments, String> {
-    let mut arguments = Arguments::default();
-    let mut given = std::env::args().skip(1);
-    while let Some(option) = given.next() {
-        let mut value = || given.next().ok_or_else(|| format!("{option} needs a value\n\n{USAGE}"));
-        let number = |text: String| text.parse::<u64>().map_err(|_| format!("{text} is no number\n\n{USAGE}"));
-        match option.as_str() {
-            "--only" => arguments.only.push(value()?),
-            "--draw" => arguments.draw = Some(number(value()?)? as usize),
-            "--json" => arguments.json = Some(value()?.into()),
-            "--seconds" => arguments.seconds = Some(number(value()?)?),
-            "--list" => arguments.list = true,
-            _ => return Err(USAGE.to_owned()),
-        }
-    }
-    Ok(arguments)
-}
-
-/// Breaks the tree, looks, and makes it whole again.
-fn look(tree: &Tree, mutant: &Mutant, time_max: Duration) -> Result<Caught, String> {
-    tree.apply(mutant).map_err(|error| format!("it does not apply: {error}"))?;
+/// Has simulations look at the broken tree until one notices: first the one that is expected to, then the others. Each has
+/// looked at the whole tree before. The outer error is one after which nothing can be said.
+fn look(tree: &Tree, mutant: &Mutant, control: &mut Control, time_max: Duration) -> io::Result<Result<Caught, String>> {
     let others = Simulation::ALL.into_iter().filter(|simulation| *simulation != mutant.expected);
-    // What is expected to see it comes first, then the others; SQL is built only for what SQL must see.
-    let wanted =
-        |simulation: &Simulation| *simulation != Simulation::Database || mutant.expected == Simulation::Database;
     let mut outcome = Err("no simulation notices".to_owned());
-    for simulation in std::iter::once(mutant.expected).chain(others.filter(wanted)) {
-        match simulation.look(tree, &mutant.name, time_max) {
-            Ok(None) => (),
-            Ok(Some(caught)) => {
-                outcome = Ok(caught);
-                break;
-            }
+    for simulation in std::iter::once(mutant.expected).chain(others) {
+        control.hold(simulation, tree, time_max)?;
+        if let Err(error) = tree.apply(mutant) {
+            return Ok(Err(format!("it does not apply: {error}")));
+        }
+        let looked = simulation.look(tree, &mutant.name, time_max);
+        tree.unapply(mutant).map_err(|error| io::Error::other(format!("the tree is left broken: {error}")))?;
+        match looked {
+            Ok(Look { caught: Some(caught), .. }) => return Ok(Ok(caught)),
+            Ok(_) => (),
             Err(error) => outcome = Err(error.to_string()),
         }
     }
-    let whole = tree.unapply(mutant).map_err(|error| format!("the tree is left broken: {error}"));
-    whole.and(outcome)
+    Ok(outcome)
 }
 
-fn run(arguments: Arguments) -> io::Result<bool> {
-    let tree = Tree::copy(tree::workspace()?)?;
-    let patches = tree.workspace.join("sim/mutants/patches");
-    let all = Mutant::read_all(&patches)?;
-    let names: Vec<String> = all.iter().map(|mutant| mutant.name.clone()).collect();
-    let is_wanted = |mutant: &Mutant| {
+fn print(mutant: &Mutant, outcome: &Result<Caught, String>, took: f64) {
+    let name = &mutant.name;
+    match outcome {
+        Ok(caught) => {
+            let Caught { simulation, seconds, violation, .. } = caught;
+            let seeds = caught.seeds.map(|seeds| format!("{seeds} seeds and ")).unwrap_or_default();
+            let shrunk = match (caught.interesting, caught.shrink_seconds) {
+                (Some([before, after]), Some(seconds)) => {
+                    format!("; shrunk from {before} to {after} decisions in {seconds:.1} s")
+                }
+                _ => String::new(),
+            };
+            println!(
+                "{name}: caught by {simulation} after {seeds}{seconds:.1} s ({took:.0} s in all): {violation}{shrunk}"
+            );
+        }
+        Err(why) => println!("{name}: SURVIVED ({took:.0} s): {why}"),
+    }
+}
+
+/// The mutants that are asked for.
+fn choose(arguments: &Arguments, all: &[Mutant], workspace: &Path) -> io::Result<Vec<Mutant>> {
+    if let Some(name) = arguments.only.iter().find(|name| !all.iter().any(|it| it.name.contains(name.as_str()))) {
+        return Err(io::Error::other(format!("no mutant is called {name}; `--list` names them")));
+    }
+    let is_wanted = |mutant: &&Mutant| {
         arguments.only.is_empty() || arguments.only.iter().any(|name| mutant.name.contains(name.as_str()))
     };
-    let mut mutants: Vec<Mutant> = all.into_iter().filter(is_wanted).collect();
-    if let Some(count) = arguments.draw {
-        mutants = draw(mutants, &tree::commit(&tree.workspace)?, count);
+    let wanted: Vec<Mutant> = all.iter().filter(is_wanted).cloned().collect();
+    match arguments.draw {
+        Some(count) => Ok(draw(wanted, &tree::commit(workspace)?, count)),
+        None => Ok(wanted),
     }
+}
+
+fn run(arguments: &Arguments) -> io::Result<bool> {
+    let workspace = tree::workspace()?;
+    let all = Mutant::read_all(&workspace.join("sim/mutants/patches"))?;
+    let mutants = choose(arguments, &all, &workspace)?;
     if arguments.list {
         mutants.iter().for_each(|mutant| println!("{}: {}", mutant.name, mutant.broken));
         return Ok(true);
     }
-    let time_max = Duration::from_secs(arguments.seconds.unwrap_or(600));
+    let tree = Tree::copy(workspace)?;
+    let time_max = Duration::from_secs(arguments.seconds);
+    let mut control = Control::new(arguments.json.as_deref());
     let (begun, mut survivors) = (Instant::now(), Vec::new());
     for mutant in &mutants {
         let from = Instant::now();
-        let outcome = look(&tree, mutant, time_max);
-        let took = from.elapsed().as_secs_f64();
-        match &outcome {
-            Ok(caught) => {
-                let Caught { simulation, seeds, seconds, violation, interesting: [before, after], .. } = caught;
-                println!(
-                    "{}: caught by {simulation} after {seeds} seeds and {seconds:.1} s ({took:.0} s in all): {violation}; \
-                     shrunk from {before} to {after} decisions in {:.1} s",
-                    mutant.name, caught.shrink_seconds
-                );
-            }
-            Err(why) => {
-                println!("{}: SURVIVED ({took:.0} s): {why}", mutant.name);
-                survivors.push(mutant.name.as_str());
-            }
+        let outcome = look(&tree, mutant, &mut control, time_max)?;
+        print(mutant, &outcome, from.elapsed().as_secs_f64());
+        if outcome.is_err() {
+            survivors.push(mutant.name.as_str());
         }
         if let Some(path) = &arguments.json {
             let mut table = report::read(path)?;
-            table.retain(|name, _| names.contains(name));
+            table.retain(|name, _| all.iter().any(|mutant| mutant.name == *name));
             table.insert(mutant.name.clone(), Line::new(mutant, outcome));
             report::write(path, &table)?;
         }
@@ -120,14 +124,7 @@ fn run(arguments: Arguments) -> io::Result<bool> {
 }
 
 fn main() -> ExitCode {
-    let arguments = match arguments() {
-        Ok(arguments) => arguments,
-        Err(usage) => {
-            eprintln!("{usage}");
-            return ExitCode::from(2);
-        }
-    };
-    match run(arguments) {
+    match run(&Arguments::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -1,9 +1,9 @@
-//! The simulations that look for mutants, from the cheapest to build to the dearest.
+//! The simulations that look for mutants, and for anything at all in the engine as it is.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -22,20 +22,28 @@ pub enum Simulation {
     Damage,
     /// Transactions, locks, sequences.
     Transactions,
-    /// SQL.
-    Database,
 }
 
-/// A test that runs one swarm.
-struct Swarm {
-    test: &'static str,
-    seeds: u64,
+/// What a simulation saw.
+#[derive(Debug)]
+pub struct Look {
+    /// Lives that it lived; `None`: it has no seeds.
+    pub seeds: Option<u64>,
+    /// How long that took, without building.
+    pub seconds: f64,
+    /// A violation.
+    pub caught: Option<Caught>,
+    /// How the test that ran it ended, if not well.
+    pub failed: Option<String>,
 }
+
+/// What the damage test prints when a byte has broken a promise, before the byte and its file.
+const DAMAGE_FOUND: &str = "damage found: ";
 
 impl Simulation {
-    /// In the order in which they are tried.
-    pub const ALL: [Simulation; 5] =
-        [Simulation::Storage, Simulation::Rot, Simulation::Damage, Simulation::Transactions, Simulation::Database];
+    /// In the order in which they are tried, after the one that is expected to see a mutant.
+    pub const ALL: [Simulation; 4] =
+        [Simulation::Storage, Simulation::Rot, Simulation::Damage, Simulation::Transactions];
 
     /// Its name in patches and tables.
     pub fn name(self) -> &'static str {
@@ -44,7 +52,6 @@ impl Simulation {
             Simulation::Rot => "rot",
             Simulation::Damage => "damage",
             Simulation::Transactions => "transactions",
-            Simulation::Database => "database",
         }
     }
 
@@ -59,21 +66,16 @@ impl Simulation {
             Simulation::Storage | Simulation::Rot => ["helios-storage", "simulation"],
             Simulation::Damage => ["helios-storage", "damage"],
             Simulation::Transactions => ["helios-txn", "simulation"],
-            Simulation::Database => ["helios-sim", "database"],
         }
     }
 
-    fn swarms(self) -> &'static [Swarm] {
+    /// The test that runs it, and how many seeds it may take.
+    fn test(self) -> (&'static str, u64) {
         match self {
-            Simulation::Storage => &[Swarm { test: "commits_survive_what_the_world_does", seeds: 800 }],
-            Simulation::Rot => &[Swarm { test: "rotten_disks_are_reported_and_never_believed", seeds: 2_000 }],
-            Simulation::Damage => &[Swarm { test: "one_damaged_byte_anywhere", seeds: 1 }],
-            Simulation::Transactions => &[Swarm { test: "transactions_are_isolated_and_locks_are_kept", seeds: 1_500 }],
-            Simulation::Database => &[
-                Swarm { test: "swarms::operations_are_what_the_model_says", seeds: 300 },
-                Swarm { test: "swarms::the_bank_neither_makes_nor_loses_money", seeds: 300 },
-                Swarm { test: "swarms::definitions_are_there_as_a_whole_or_not_at_all", seeds: 300 },
-            ],
+            Simulation::Storage => ("commits_survive_what_the_world_does", 800),
+            Simulation::Rot => ("rotten_disks_are_reported_and_never_believed", 2_000),
+            Simulation::Damage => ("one_damaged_byte_anywhere", 1),
+            Simulation::Transactions => ("transactions_are_isolated_and_locks_are_kept", 1_500),
         }
     }
 
@@ -100,64 +102,105 @@ impl Simulation {
         executable.map(PathBuf::from).ok_or_else(|| io::Error::other("cargo names no executable"))
     }
 
-    /// Builds it over the tree, and runs its swarms until one finds a violation. An error says why there is no answer.
-    pub fn look(self, tree: &Tree, name: &str, time_max: Duration) -> io::Result<Option<Caught>> {
+    /// Builds it over the tree, and runs it until it finds a violation. An error says why there is no answer.
+    pub fn look(self, tree: &Tree, name: &str, time_max: Duration) -> io::Result<Look> {
         let executable = self.build(tree)?;
-        for swarm in self.swarms() {
-            let figures = self.run(tree, &executable, swarm, name, time_max)?;
-            if let Some(failure) = figures["failures"].get(0) {
-                return Ok(Some(Caught::new(self, &figures, failure)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The figures of one swarm.
-    fn run(self, tree: &Tree, executable: &Path, swarm: &Swarm, name: &str, time_max: Duration) -> io::Result<Value> {
-        let log = tree.logs.join(format!("{name}-{}.txt", self.name()));
-        let figures = tree.logs.join("figures.jsonl");
+        let (log, figures) = (tree.logs.join(format!("{name}-{}.txt", self.name())), tree.logs.join("figures.jsonl"));
         match std::fs::remove_file(&figures) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => (),
         }
-        let printed = File::create(&log)?;
+        let begun = Instant::now();
+        let status = self.run(tree, &executable, [&log, &figures], time_max)?;
+        let failed =
+            (!status.success()).then(|| format!("{} ended with {status}, see {}", self.test().0, log.display()));
+        if self == Simulation::Damage {
+            let found = damage(&std::fs::read_to_string(&log)?).filter(|_| status.code() == Some(PANICKED));
+            return self.without_seeds(found, failed, begun.elapsed().as_secs_f64());
+        }
+        let text = std::fs::read_to_string(&figures).unwrap_or_default();
+        let figures: Option<Value> = text.lines().last().and_then(|line| serde_json::from_str(line).ok());
+        let Some(figures) = figures else {
+            return Err(io::Error::other(failed.unwrap_or_default() + ", and there are no figures"));
+        };
+        let caught = figures["failures"].get(0).map(|failure| Caught::new(self, &figures, failure));
+        // Two runs that differ are a fault of the simulation; no promise was seen broken.
+        if let Some(caught) = caught.as_ref().filter(|caught| caught.violation.starts_with("not deterministic")) {
+            return Err(io::Error::other(caught.violation.clone()));
+        }
+        let seconds = figures["seconds"].as_f64().unwrap_or_default();
+        Ok(Look { seeds: figures["seeds"].as_u64(), seconds, caught, failed })
+    }
+
+    /// What the damage test saw. That it failed says nothing: it must have been a damaged byte that broke a promise.
+    fn without_seeds(self, found: Option<String>, failed: Option<String>, seconds: f64) -> io::Result<Look> {
+        match (found, failed) {
+            (None, Some(failed)) => Err(io::Error::other(failed)),
+            (found, failed) => {
+                let failure = found.map(|violation| json!({ "seconds": seconds, "violation": violation }));
+                let figures = json!({ "workload": self.test().0 });
+                let caught = failure.map(|failure| Caught::new(self, &figures, &failure));
+                Ok(Look { seeds: None, seconds, caught, failed })
+            }
+        }
+    }
+
+    /// How the test ended.
+    fn run(
+        self,
+        tree: &Tree,
+        executable: &Path,
+        [log, figures]: [&Path; 2],
+        time_max: Duration,
+    ) -> io::Result<ExitStatus> {
+        let (test, seeds) = self.test();
+        let printed = File::create(log)?;
         let mut child = Command::new(executable)
-            .args([swarm.test, "--exact", "--nocapture"])
+            .args([test, "--exact", "--nocapture"])
             .current_dir(&tree.directory)
             .env("CARGO_TARGET_DIR", &tree.build)
-            .env("HELIOS_SEEDS", swarm.seeds.to_string())
-            .env("HELIOS_SIM_FIGURES", &figures)
+            .env("HELIOS_SEEDS", seeds.to_string())
+            .env("HELIOS_SIM_FIGURES", figures)
             .stdin(Stdio::null())
             .stderr(printed.try_clone()?)
             .stdout(printed)
             .spawn()?;
         let begun = Instant::now();
-        let status = loop {
+        loop {
             if let Some(status) = child.try_wait()? {
-                break status;
+                return Ok(status);
             }
             if begun.elapsed() > time_max {
                 child.kill()?;
                 child.wait()?;
-                return Err(io::Error::other(format!("{} ran for {} s", swarm.test, time_max.as_secs())));
+                return Err(io::Error::other(format!("{test} ran for {} s", time_max.as_secs())));
             }
             std::thread::sleep(Duration::from_millis(20));
-        };
-        if self == Simulation::Damage {
-            return Ok(of_one_run(swarm, status.success(), &std::fs::read_to_string(&log)?, begun.elapsed()));
         }
-        let text = std::fs::read_to_string(&figures).unwrap_or_default();
-        let last = text.lines().last().and_then(|line| serde_json::from_str(line).ok());
-        last.ok_or_else(|| {
-            io::Error::other(format!("{} ended with {status} and no figures, see {}", swarm.test, log.display()))
-        })
     }
 }
 
-/// The figures of a test that has no seeds: it looks at everything once.
-fn of_one_run(swarm: &Swarm, succeeded: bool, log: &str, elapsed: Duration) -> Value {
-    let message = log.lines().skip_while(|line| !line.contains("panicked at")).nth(1).unwrap_or("it failed");
-    let failure = json!({ "seeds": 1, "seconds": elapsed.as_secs_f64(), "violation": message });
-    let failures = if succeeded { Vec::new() } else { vec![failure] };
-    json!({ "workload": swarm.test, "failures": failures })
+/// The exit code of a test program in which a test has panicked. A signal and a lack of memory have others.
+const PANICKED: i32 = 101;
+
+/// The byte that broke a promise, and how, of what the damage test printed.
+fn damage(log: &str) -> Option<String> {
+    let byte = log.lines().find_map(|line| line.split_once(DAMAGE_FOUND))?.1;
+    let message = log.lines().skip_while(|line| !line.contains("panicked at")).nth(1).unwrap_or("it panicked");
+    Some(if message.contains(byte) { message.to_owned() } else { format!("{byte}: {message}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_found_where_a_byte_is_named() {
+        let log = "thread 'x' panicked at engine/storage/tests/damage.rs:88:32:\nassertion failed: left == right\n\
+                   damage found: byte 7 of wal/1.wal\n";
+        assert_eq!(damage(log).as_deref(), Some("byte 7 of wal/1.wal: assertion failed: left == right"));
+        let own = "thread 'x' panicked at x.rs:1:1:\nbyte 7 of wal/1.wal: no\ndamage found: byte 7 of wal/1.wal\n";
+        assert_eq!(damage(own).as_deref(), Some("byte 7 of wal/1.wal: no"));
+        assert_eq!(damage("thread 'x' panicked at x.rs:1:1:\ncalled `Option::unwrap()` on a `None` value\n"), None);
+    }
 }

@@ -78,8 +78,11 @@ impl Tree {
     /// Makes a file the workspace's again.
     fn restore(&self, path: &Path) -> io::Result<()> {
         let (from, to) = (self.workspace.join(path), self.directory.join(path));
-        // Tracked, and deleted without telling git yet.
-        let Ok(wanted) = std::fs::read(&from) else { return Ok(()) };
+        // Tracked, and deleted without telling git yet; or added by a patch.
+        if !from.exists() {
+            return if to.exists() { std::fs::remove_file(&to) } else { Ok(()) };
+        }
+        let wanted = std::fs::read(&from)?;
         if std::fs::read(&to).is_ok_and(|there| there == wanted) {
             return Ok(());
         }

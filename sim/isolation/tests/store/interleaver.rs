@@ -188,6 +188,14 @@ impl Interleaver {
                 let seen = self.store.read(index, object, locking, lucky)?;
                 self.note(index, Operation::Read { object, seen, locking });
             }
+            Step::Write(object, true) if self.store.has(Mistake::StatementSeesItself) => {
+                self.values += 1;
+                let value = self.values;
+                self.store.write(index, object, value)?;
+                let seen = self.store.read(index, object, true, false)?;
+                self.note(index, Operation::lock(object, seen));
+                self.note(index, Operation::write(object, value));
+            }
             Step::Write(object, replaces) => {
                 if replaces {
                     let seen = self.store.read(index, object, true, false)?;

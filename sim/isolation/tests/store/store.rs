@@ -19,6 +19,8 @@ pub(crate) enum Mistake {
     PublishesHalf,
     /// Repeatable read without "the first updater wins".
     LastUpdaterWins,
+    /// Repeatable read whose conflicts are looked for at the commit: until then there is new data below own writes.
+    ChecksAtCommit,
     /// Objects with odd numbers are read in a later snapshot.
     HalfSnapshot,
     /// What is committed at one of two sites is seen late at the other.
@@ -41,6 +43,12 @@ pub(crate) enum Mistake {
     ForgetsSavepoint,
     /// What is locked can be locked again.
     LocksNothing,
+    /// What a transaction appended comes out in the opposite order.
+    ReversesWrites,
+    /// What a write replaces is read after it, and shows it.
+    StatementSeesItself,
+    /// Locks are let go of at the next statement.
+    ReleasesLocksEarly,
     /// An append is done twice.
     AppendsTwice,
     /// A register is read wrongly.
@@ -97,7 +105,7 @@ impl Store {
         Store { isolation, mistake, clock: 0, versions, pending, locks, written }
     }
 
-    fn has(&self, mistake: Mistake) -> bool {
+    pub(crate) fn has(&self, mistake: Mistake) -> bool {
         self.mistake == mistake
     }
 
@@ -119,6 +127,9 @@ impl Store {
     pub(crate) fn statement(&mut self, id: usize, lucky: bool) {
         let goes_back = self.has(Mistake::SnapshotGoesBack) && lucky;
         let snapshot = if goes_back { self.snapshot().saturating_sub(20) } else { self.snapshot() };
+        if self.has(Mistake::ReleasesLocksEarly) {
+            self.locks.retain(|_, owner| *owner != id);
+        }
         let is_per_statement = self.isolation == Isolation::ReadCommitted;
         let mine = self.of(id);
         if is_per_statement || mine.snapshot.is_none() {
@@ -153,6 +164,10 @@ impl Store {
         seen
     }
 
+    fn has_written(&self, id: usize, object: Object) -> bool {
+        self.pending[&id].writes.iter().any(|(other, _)| *other == object)
+    }
+
     pub(crate) fn read(&mut self, id: usize, object: Object, locking: bool, lucky: bool) -> Result<Vec<i64>, Refusal> {
         if locking {
             self.lock(id, object)?;
@@ -165,7 +180,8 @@ impl Store {
         if is_late {
             snapshot = *mine.late_snapshot.get_or_insert(stale);
         }
-        if (locking && self.isolation == Isolation::ReadCommitted) || self.has(Mistake::SnapshotPerRow) {
+        let is_below = self.has(Mistake::ChecksAtCommit) && self.has_written(id, object);
+        if (locking && self.isolation == Isolation::ReadCommitted) || self.has(Mistake::SnapshotPerRow) || is_below {
             snapshot = clock;
         }
         let mut seen = self.committed(id, object, snapshot);
@@ -195,6 +211,7 @@ impl Store {
         }
         let is_checked = self.isolation != Isolation::ReadCommitted
             && !self.has(Mistake::LastUpdaterWins)
+            && !self.has(Mistake::ChecksAtCommit)
             && !self.has(Mistake::DirtyWrites);
         let snapshot = self.of(id).snapshot;
         let is_newer = self.newest(object).is_some_and(|version| Some(version.commit) > snapshot);
@@ -252,6 +269,11 @@ impl Store {
             if self.has(Mistake::DirtyWrites) {
                 seen.sort_by_key(|value| self.written[&(object, *value)]);
             }
+            if self.has(Mistake::ReversesWrites) {
+                let mine = self.pending[&id].writes.iter().filter(|(other, _)| *other == object).count();
+                let begin = seen.len() - mine;
+                seen[begin..].reverse();
+            }
             if self.has(Mistake::AppendsTwice) && seen.len() % 7 == 6 {
                 seen.extend(seen.last().copied());
             }
@@ -288,7 +310,8 @@ impl Store {
         let changed =
             |object: &Object| self.newest(*object).is_some_and(|version| Some(version.commit) > mine.snapshot);
         let validates = self.isolation == Isolation::Serializable && !self.has(Mistake::NoValidation);
-        if validates && !mine.writes.is_empty() && mine.read.iter().any(changed) {
+        let has_conflict = self.has(Mistake::ChecksAtCommit) && mine.writes.iter().any(|(object, _)| changed(object));
+        if has_conflict || (validates && !mine.writes.is_empty() && mine.read.iter().any(changed)) {
             self.release(id);
             return Err(Refusal::Serialization);
         }

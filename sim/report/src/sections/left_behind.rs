@@ -6,6 +6,9 @@ use super::{Section, Table};
 use crate::document::Picture;
 use serde_json::Value;
 
+/// Fewer mistakes than this would not test the simulator.
+const MUTANTS_MIN: usize = 25;
+
 /// The simulator is tested by breaking the engine.
 pub(crate) fn mutants(results: &Path) -> Option<Section> {
     let mutants = read(&results.join("mutants.json"))?;
@@ -27,7 +30,8 @@ pub(crate) fn mutants(results: &Path) -> Option<Section> {
             name.clone(),
             text(&line["broken"]),
             workload,
-            found["seeds"].to_string(),
+            // A test without seeds has none.
+            found["seeds"].as_u64().map(|seeds| seeds.to_string()).unwrap_or_default(),
             seconds(&found["seconds"]),
         ]);
         let before_after = |value: &Value| Some(format!("{} to {}", value.get(0)?, value.get(1)?));
@@ -39,14 +43,28 @@ pub(crate) fn mutants(results: &Path) -> Option<Section> {
     let mut section = Section::new("Broken engines", "just mutants")
         .says(format!(
             "The simulator is held to {count} mistakes, planted one at a time as patches ([sim/mutants/patches](../sim/mutants/patches)) \
-             into the storage, transaction and SQL floors: {} caught.",
-            count - survivors.len()
+             into the storage and transaction floors: {} caught. {}",
+            count - survivors.len(),
+            control(results)
         ))
         .shows(caught)
         .says("How small the failing schedules became, by delta debugging over the decision log:")
         .shows(shrunk);
-    section.is_bad = !survivors.is_empty();
+    section.is_bad = !survivors.is_empty() || count < MUTANTS_MIN;
     Some(section)
+}
+
+/// What the same simulations found in the engine as it is: without that, what they find in a broken one says little.
+fn control(results: &Path) -> String {
+    let Some(Value::Object(control)) = read(&results.join("mutants-control.json")) else {
+        return "The engine as it is was not looked at beside them.".to_owned();
+    };
+    let one = |(name, whole): (&String, &Value)| match whole["seeds"].as_u64() {
+        Some(seeds) => format!("{name} {seeds} seeds"),
+        None => format!("{name} once"),
+    };
+    let all: Vec<String> = control.iter().map(one).collect();
+    format!("In the engine as it is the same simulations find nothing: {}.", all.join(", "))
 }
 
 /// Everything in turn, for an hour.
