@@ -192,15 +192,6 @@ const CRASH_POINTS: &str = "every crash point";
 const RECOVERIES: &str = "crashes in recovery";
 const TOGETHER: &str = "all promised together";
 
-/// The report's name of a class.
-fn class_name(class: Class) -> &'static str {
-    match class {
-        Class::Recoverable => "recoverable",
-        Class::FatalUntilReopened => "fatal until reopened",
-        Class::Detectable => "detectable",
-    }
-}
-
 /// Lives `effort.seeds` lives of an engine in one kind of trouble.
 pub fn live_through(engine: &dyn Engine, trouble: Trouble, effort: &Effort) -> FaultRow {
     let promise = match &trouble {
@@ -217,7 +208,7 @@ pub fn live_through(engine: &dyn Engine, trouble: Trouble, effort: &Effort) -> F
     };
     let report = swarm(&config, &life);
     let (fault, class, fired) = match &trouble {
-        Trouble::Alone(kind) => (kind.name(), class_name(kind.class()), report.faults.of(*kind)),
+        Trouble::Alone(kind) => (kind.name(), kind.class().name(), report.faults.of(*kind)),
         Trouble::Some(_) => (TOGETHER, "", report.faults.total()),
     };
     FaultRow {
@@ -302,7 +293,7 @@ pub fn markdown(reports: &[EngineReport]) -> String {
     line("durability", "", &mut reports.iter().map(|report| report.durability.clone()));
     line(CRASH_POINTS, "recoverable", &mut reports.iter().map(|report| exhaustive_cell(&report.crash_points)));
     line(RECOVERIES, "recoverable", &mut reports.iter().map(|report| exhaustive_cell(&report.recoveries)));
-    let faults = FaultKind::ALL.iter().map(|kind| (kind.name(), class_name(kind.class()))).chain([(TOGETHER, "")]);
+    let faults = FaultKind::ALL.iter().map(|kind| (kind.name(), kind.class().name())).chain([(TOGETHER, "")]);
     for (fault, class) in faults {
         let row = |report: &EngineReport| {
             report.faults.iter().find(|row| row.fault == fault).map_or_else(String::new, row_cell)

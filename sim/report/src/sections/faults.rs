@@ -1,6 +1,6 @@
 //! Every kind of fault, one at a time, against the whole database.
 
-use super::{FaultKind, Section, Table, class_name};
+use super::{FaultKind, Section, Table};
 use crate::Effort;
 use helios_workloads::{FaultRow, fault_table};
 
@@ -13,7 +13,7 @@ pub(crate) fn of_heliosdb(effort: &Effort) -> Section {
         is_bad |= row.fired() == 0 || !report.failures.is_empty();
         table.row([
             row.kind.name().to_owned(),
-            class_name(row.kind.class()).to_owned(),
+            row.kind.class().name().to_owned(),
             row.fired().to_string(),
             report.seeds.to_string(),
             report.commits.to_string(),

@@ -7,7 +7,7 @@ mod others;
 mod rates;
 mod scripts;
 
-use helios_sim::{Class, FaultKind, SwarmReport};
+use helios_sim::{FaultKind, SwarmReport};
 
 use crate::Effort;
 use crate::document::{Section, Table};
@@ -37,13 +37,4 @@ pub(crate) fn all(effort: &Effort, only: &[String], before: Vec<Section>) -> Vec
         before.iter_mut().find_map(|section| section.take_if(|section| section.name == *name))
     };
     SECTIONS.iter().filter_map(&mut make).collect()
-}
-
-/// What a program owes when it meets a fault of this class, in two words.
-fn class_name(class: Class) -> &'static str {
-    match class {
-        Class::Recoverable => "recoverable",
-        Class::FatalUntilReopened => "fatal until reopened",
-        Class::Detectable => "detectable",
-    }
 }
