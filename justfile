@@ -86,7 +86,7 @@ engines *OPTIONS:
 # The simulator must find in redb 4.1 what 4.2 has repaired, and nothing in 4.2.
 engines-calibrate:
     cargo test --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1 -- --nocapture
-    HELIOS_ENGINES_SECONDS=60 cargo test -p helios-sim-engines --test engines -- --nocapture redb
+    HELIOS_ENGINES_WHOLE=1 cargo test -p helios-sim-engines --test engines -- --nocapture redb
 
 # Broken engines, each of which the simulator must catch (--only NAME, --draw N); all of them renew reports/mutants.md.
 mutants *OPTIONS:

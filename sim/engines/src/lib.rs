@@ -25,6 +25,7 @@
 
 #![warn(missing_docs)]
 
+pub mod calibration;
 pub mod command_line;
 mod engine;
 #[cfg(feature = "peers")]
