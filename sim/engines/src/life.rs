@@ -4,8 +4,6 @@
 //! share or the node dies; between sessions the power fails or the process is killed, whatever else goes wrong. At the
 //! end the disk heals, and then the database must open at once and show what it owes.
 
-use std::time::Duration;
-
 use helios_sim::{Class, CrashKind, DeviceProfile, FaultKind, Faults, Handle, Stats, Stop, Violation, Workload, World};
 
 use crate::engine::Engine;
@@ -242,6 +240,3 @@ impl Client {
         Ok(())
     }
 }
-
-/// How long a swarm of lives may go on shrinking what it found.
-pub(crate) const SHRINK_FOR: Duration = Duration::from_secs(15);

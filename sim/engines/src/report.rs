@@ -10,7 +10,7 @@ use helios_sim::{Class, Explore, Explored, Failure, FaultKind, Swarm, SwarmRepor
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, Promise};
-use crate::life::{Life, SHRINK_FOR, Trouble};
+use crate::life::{Life, Trouble};
 use crate::script::crash_everywhere;
 
 /// How far to look.
@@ -191,6 +191,9 @@ pub(crate) fn survivable(engine: &dyn Engine) -> Vec<FaultKind> {
 const CRASH_POINTS: &str = "every crash point";
 const RECOVERIES: &str = "crashes in recovery";
 const TOGETHER: &str = "all promised together";
+
+/// How long a swarm of lives may go on shrinking what it found.
+const SHRINK_FOR: Duration = Duration::from_secs(15);
 
 /// Lives `effort.seeds` lives of an engine in one kind of trouble.
 pub fn live_through(engine: &dyn Engine, trouble: Trouble, effort: &Effort) -> FaultRow {

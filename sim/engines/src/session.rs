@@ -48,12 +48,16 @@ impl<'a> Session<'a> {
         result
     }
 
-    /// Drops the database as it is.
-    pub(crate) fn let_go(&mut self) {
+    /// Drops the database as it is, and goes with the node if that has ended.
+    fn let_go(&mut self) {
+        self.drop_store();
+        self.world.resume();
+    }
+
+    fn drop_store(&mut self) {
         let store = self.store.take();
         // One that has failed may panic once more, and the dead one's I/O fails: neither is news.
         drop(catch_unwind(AssertUnwindSafe(|| drop(store))));
-        self.world.resume();
     }
 
     fn store(&mut self) -> &mut dyn Store {
@@ -129,7 +133,6 @@ impl<'a> Session<'a> {
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         // A violation leaves in a hurry.
-        let store = self.store.take();
-        drop(catch_unwind(AssertUnwindSafe(|| drop(store))));
+        self.drop_store();
     }
 }
