@@ -62,6 +62,10 @@ impl Engine for HeliosStorage {
         true
     }
 
+    fn refuses_until_reopened(&self, kind: FaultKind) -> bool {
+        kind.class() == Class::FatalUntilReopened
+    }
+
     fn open(&self, world: &Arc<Blocking>) -> Result<Box<dyn Store>> {
         let opened = world.wait(Storage::open(world.env().clone(), options())).map_err(EngineError::refused)?;
         let (storage, _report) = opened.map_err(EngineError::refused)?;

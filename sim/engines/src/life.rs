@@ -118,6 +118,7 @@ impl Workload for Life<'_> {
             stamps: 0,
             world: world.handle(),
             disk_rots: self.disk_rots(),
+            asks_again: matches!(&self.trouble, Trouble::Alone(kind) if self.engine.refuses_until_reopened(*kind)),
         };
         for _ in 0..plan.sessions {
             let session = || client.session(self.engine, &plan);
@@ -141,6 +142,8 @@ struct Client {
     stamps: u32,
     world: Handle,
     disk_rots: bool,
+    /// After a commit that failed the same engine is asked for another.
+    asks_again: bool,
 }
 
 impl Client {
@@ -150,7 +153,7 @@ impl Client {
 
     /// One opening of the database, and more when an operation fails.
     fn session(&mut self, engine: &dyn Engine, plan: &Plan) -> Result<(), Violation> {
-        let mut session = Session::new(engine, self.world.env_of(0));
+        let mut session = Session::new(engine, self.world.env_of(0)).asking_again(self.asks_again);
         for _ in 0..plan.transactions {
             if !session.is_open() && !self.open(&mut session)? {
                 return Ok(());
@@ -188,7 +191,10 @@ impl Client {
                 let end = session.commit(&transaction, &mut self.promised, |_| ());
                 self.world.note(format!("committed {:?}: {end:?}", transaction.changes));
                 self.stats.commits += u64::from(end.is_ok());
-                Ok(end)
+                match session.acknowledged_again() {
+                    true => Err(Violation::new("a commit is acknowledged after one that failed, without a reopening")),
+                    false => Ok(end),
+                }
             }
             7 => session.get(self.below("key", KEYS) as u16, &self.promised),
             8 => match session.scan() {
