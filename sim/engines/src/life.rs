@@ -2,12 +2,14 @@
 //!
 //! A life is a number of sessions. Each opens the database, judges what it shows, and works until it has done its
 //! share or the node dies; between sessions the power fails or the process is killed, whatever else goes wrong. At the
-//! end the disk heals, and then the database must open at once and show what it owes.
+//! end the disk heals, and then the database must open at once and show what it owes; less is asked where the disk has
+//! damaged what it holds: see [`Judged`].
 
-use helios_sim::{Class, CrashKind, DeviceProfile, FaultKind, Faults, Handle, Stats, Stop, Violation, Workload, World};
+use helios_sim::{CrashKind, DeviceProfile, FaultKind, Faults, Handle, Stats, Stop, Violation, Workload, World};
 
 use crate::engine::Engine;
 use crate::model::{Promised, Transaction, Value};
+use crate::report::Judged;
 use crate::session::Session;
 
 /// What goes wrong in a world.
@@ -60,8 +62,11 @@ impl<'a> Life<'a> {
         lives.into_iter().find(|life| life.name == name)
     }
 
-    fn disk_rots(&self) -> bool {
-        matches!(&self.trouble, Trouble::Alone(kind) if kind.class() == Class::Detectable)
+    fn judged(&self) -> Judged {
+        match &self.trouble {
+            Trouble::Alone(kind) => Judged::under(*kind, self.engine.promise(*kind)),
+            Trouble::Some(_) => Judged::Class,
+        }
     }
 
     /// With one kind of fault alone, how often it fires is drawn here: every world has it.
@@ -113,11 +118,11 @@ impl Workload for Life<'_> {
             len_max: world.knob("length", &[40, 3_000, 20_000, 300_000]),
         };
         let mut client = Client {
-            promised: Promised::new(self.engine.keeps_what_it_shows(), self.disk_rots()),
+            promised: Promised::new(self.engine.keeps_what_it_shows(), self.judged() != Judged::Class),
             stats: Stats::default(),
             stamps: 0,
             world: world.handle(),
-            disk_rots: self.disk_rots(),
+            judged: self.judged(),
             asks_again: matches!(&self.trouble, Trouble::Alone(kind) if self.engine.refuses_until_reopened(*kind)),
         };
         for _ in 0..plan.sessions {
@@ -141,7 +146,7 @@ struct Client {
     stats: Stats,
     stamps: u32,
     world: Handle,
-    disk_rots: bool,
+    judged: Judged,
     /// After a commit that failed the same engine is asked for another.
     asks_again: bool,
 }
@@ -223,7 +228,7 @@ impl Client {
     /// On a whole disk everything works.
     fn epilogue(&mut self, engine: &dyn Engine) -> Result<(), Violation> {
         let mut session = Session::new(engine, self.world.env_of(0));
-        if self.disk_rots {
+        if self.judged == Judged::NothingInvented {
             // What was written wrongly stays so: it may be refused, but not shown.
             if session.open().is_ok() {
                 drop(session.judge_opening(&mut self.promised)?);
