@@ -21,7 +21,7 @@ pub(crate) fn of_heliosdb(effort: &Effort) -> Section {
             report.failures.len().to_string(),
         ]);
     }
-    let mut section = Section::new("HeliosDB under every fault", "just report-crash")
+    let mut section = Section::new("HeliosDB under every fault", &format!("just report-crash --only faults --seeds {}", effort.seeds))
         .says(
             "Each row is a set of worlds of its own, in which several clients work through SQL while this fault, and nothing \
              else but crashes, happens. A model that knows what every client was told judges every opening and every read. \
