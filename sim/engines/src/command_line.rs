@@ -148,6 +148,14 @@ mod tests {
             let error = Arguments::try_parse_from(["engines", option, wrong]).err().expect("nobody is called so");
             assert_eq!(error.exit_code(), 2, "{error}");
         }
+        // What a report says is taken, if a shell splits it.
+        let command = crate::report::command("SQLite, WAL, FULL 3.50.2", &Effort::usual(7));
+        let words = command.split('"').enumerate().flat_map(|(index, part)| match index % 2 {
+            0 => part.split_whitespace().collect(),
+            _ => vec![part],
+        });
+        let arguments = Arguments::try_parse_from(words.skip(1)).expect("the words that follow `just`");
+        assert_eq!((arguments.seeds, arguments.seconds), (7, 60), "{command}");
         // The other build has it.
         assert!(Arguments::try_parse_from(["engines", "--engine", "SQLite, WAL, FULL 3.50.2"]).is_ok());
     }

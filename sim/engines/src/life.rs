@@ -64,7 +64,7 @@ impl<'a> Life<'a> {
 
     fn judged(&self) -> Judged {
         match &self.trouble {
-            Trouble::Alone(kind) => Judged::under(*kind, self.engine.promise(*kind)),
+            Trouble::Alone(kind) => Judged::under(*kind, self.engine),
             Trouble::Some(_) => Judged::Class,
         }
     }
@@ -118,7 +118,7 @@ impl Workload for Life<'_> {
             len_max: world.knob("length", &[40, 3_000, 20_000, 300_000]),
         };
         let mut client = Client {
-            promised: Promised::new(self.engine.keeps_what_it_shows(), self.judged() != Judged::Class),
+            promised: Promised::new(self.engine.keeps_what_it_shows(), self.judged().is_of_damage()),
             stats: Stats::default(),
             stamps: 0,
             world: world.handle(),

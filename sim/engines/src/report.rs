@@ -139,6 +139,8 @@ pub struct FaultRow {
 pub enum Judged {
     /// What its class demands.
     Class,
+    /// That everything is whole when it is reopened: the engine's documents do not say that it refuses commits until then.
+    WholeWhenReopened,
     /// The disk damages what it holds: that no row is shown which never was, and none of one transaction without the others.
     /// Older states may come back, and the database may refuse to open, also when the disk has healed.
     NothingInvented,
@@ -150,15 +152,20 @@ pub enum Judged {
 impl Judged {
     /// What is asked of an engine under this fault. Of one that promises nothing, or where what was written is damaged for
     /// good, less can be asked.
-    pub(crate) fn under(kind: FaultKind, promise: Promise) -> Judged {
+    pub(crate) fn under(kind: FaultKind, engine: &dyn Engine) -> Judged {
         use FaultKind::{LatentSector, MisdirectedRead, TransitRot};
-        match kind {
-            _ if kind.class() != Class::Detectable => Judged::Class,
-            LatentSector | MisdirectedRead | TransitRot if matches!(promise, Promise::Made(_)) => {
-                Judged::NothingInventedThenWhole
-            }
-            _ => Judged::NothingInvented,
+        let is_promised = matches!(engine.promise(kind), Promise::Made(_));
+        match (kind.class(), kind) {
+            (Class::FatalUntilReopened, _) if !engine.refuses_until_reopened(kind) => Judged::WholeWhenReopened,
+            (Class::Recoverable | Class::FatalUntilReopened, _) => Judged::Class,
+            (_, LatentSector | MisdirectedRead | TransitRot) if is_promised => Judged::NothingInventedThenWhole,
+            (Class::Detectable, _) => Judged::NothingInvented,
         }
+    }
+
+    /// Whether older states may come back.
+    pub(crate) fn is_of_damage(self) -> bool {
+        matches!(self, Judged::NothingInvented | Judged::NothingInventedThenWhole)
     }
 }
 
@@ -265,7 +272,7 @@ pub fn live_through(engine: &dyn Engine, trouble: Trouble, effort: &Effort) -> F
     let report = swarm(&config, &life);
     let (fault, class, fired, judged) = match &trouble {
         Trouble::Alone(kind) => {
-            (kind.name(), kind.class().name(), report.faults.of(*kind), Judged::under(*kind, promise))
+            (kind.name(), kind.class().name(), report.faults.of(*kind), Judged::under(*kind, engine))
         }
         Trouble::Some(_) => (TOGETHER, "", report.faults.total(), Judged::Class),
     };
@@ -338,7 +345,7 @@ pub fn examine(engine: &dyn Engine, effort: &Effort, progress: &mut dyn FnMut(&s
 }
 
 /// What to type to see an engine's column again.
-fn command(name: &str, effort: &Effort) -> String {
+pub(crate) fn command(name: &str, effort: &Effort) -> String {
     let Effort { seeds, row_time_max, row, .. } = effort;
     let row = row.as_ref().map(|row| format!(" --fault \"{row}\"")).unwrap_or_default();
     format!("just engines --engine \"{name}\"{row} --seeds {seeds} --seconds {}", row_time_max.as_secs())

@@ -109,6 +109,7 @@ pub(crate) fn cell(row: &FaultRow) -> &'static str {
         (Verdict::NotMet { .. }, _) => "nothing to meet",
         (Verdict::Survived { .. }, _) if row.out_of_time => "nothing found before time ran out",
         (Verdict::Survived { .. }, Judged::Class) => "survived",
+        (Verdict::Survived { .. }, Judged::WholeWhenReopened) => "whole when reopened",
         (Verdict::Survived { .. }, Judged::NothingInvented) => "nothing invented",
         (Verdict::Survived { .. }, Judged::NothingInventedThenWhole) => "nothing invented, whole when healed",
     }

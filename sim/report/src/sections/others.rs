@@ -30,7 +30,8 @@ pub(crate) fn engines_side_by_side(effort: &Effort) -> Result<Section, String> {
         .says(format!(
             "The same key-value workload, the same faults and the same oracle for each engine, at the durability that its \
              documents promise, in at most {seeds} worlds a fault and {engine_seconds} s. *Not promised* does not count against \
-             it. HeliosDB's column is its storage alone. *Survived* is what the class beside it says. Under damage less is \
+             it. HeliosDB's column is its storage alone. *Survived* is what the class beside it says. After a failed write or sync an engine is asked for another commit, and \
+             must refuse it, if its documents say so; *whole when reopened* is said of the others. Under damage less is \
              asked here than the class says: *nothing invented* is that nothing was shown that never was, while older states \
              may come back and the database may stay closed; *whole when healed* is that it opened and committed again \
              afterwards. (HeliosDB is held to the whole class in the table above.) No engine here has a network, a memory \
