@@ -1,5 +1,8 @@
 # Every recurring command by name. `just` lists them.
 
+# An option with blanks in it, as "SQLite, WAL", stays one.
+set positional-arguments
+
 _default:
     @just --list
 
@@ -50,24 +53,24 @@ psql-record:
 # Record the answers of the reference PostgreSQL 18 into scripts (drafts are .sql files, see sqllogic/src/record.rs).
 slt-record *FILES:
     cargo build -p helios-sqllogic
-    sqllogic/reference/pg run cargo run -p helios-sqllogic --bin record -- {{FILES}}
+    sqllogic/reference/pg run cargo run -p helios-sqllogic --bin record -- "$@"
 
 # kill -9 under load at random moments: nothing acknowledged is lost, nothing is there twice (--rounds N, --seed N).
 chaos-kill *OPTIONS:
     cargo build --release -p helios -p helios-chaos
-    cargo run --release -p helios-chaos --bin chaos-kill -- {{OPTIONS}}
+    cargo run --release -p helios-chaos --bin chaos-kill -- "$@"
 
 # pgbench's built-in scripts in every query mode (--scale N, --clients N, --seconds N).
 pgbench *OPTIONS:
     cargo build --release -p helios -p helios-chaos
-    cargo run --release -p helios-chaos --bin chaos-pgbench -- {{OPTIONS}}
+    cargo run --release -p helios-chaos --bin chaos-pgbench -- "$@"
 
 # HeliosDB beside PostgreSQL 18 and SQLite, in one run on this machine (--rows N, --turns N).
 bench-smoke *OPTIONS:
     cargo build --release -p helios
     cargo build --release -p helios-benches --features peers
     @mkdir -p reports
-    sqllogic/reference/pg run cargo run --release -p helios-benches --features peers --bin bench-smoke -- --json reports/bench-smoke.json {{OPTIONS}}
+    sqllogic/reference/pg run cargo run --release -p helios-benches --features peers --bin bench-smoke -- --json reports/bench-smoke.json "$@"
 
 # criterion's view of a point read and a commit.
 bench-micro:
@@ -80,25 +83,24 @@ fuzz SECONDS="10":
 # What HeliosDB, redb 4.1 and 4.2 and SQLite survive of the same faults (--seeds N, --seconds N, --engine NAME, --json FILE).
 engines *OPTIONS:
     @mkdir -p target/redb-4.1
-    cargo run --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1 -- --json target/redb-4.1/report.json {{OPTIONS}} >/dev/null
-    cargo run -p helios-sim-engines -- --with target/redb-4.1/report.json {{OPTIONS}}
+    cargo run --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1 -- --json target/redb-4.1/report.json "$@" >/dev/null
+    cargo run -p helios-sim-engines -- --with target/redb-4.1/report.json "$@"
 
 # The simulator must find in redb 4.1 what 4.2 has repaired, and nothing in 4.2.
 engines-calibrate:
     cargo test --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1 -- --nocapture
-    HELIOS_ENGINES_SECONDS=60 cargo test -p helios-sim-engines --test engines -- --nocapture redb
+    HELIOS_ENGINES_WHOLE=1 cargo test -p helios-sim-engines --test engines -- --nocapture redb
 
 # Broken engines, each of which the simulator must catch (--only NAME, --draw N); all of them renew reports/mutants.md.
 mutants *OPTIONS:
-    cargo run -q -p helios-mutants -- --json reports/mutants.json {{OPTIONS}}
+    cargo run -q -p helios-mutants -- --json reports/mutants.json "$@"
 
 # Everything in the simulator in turn, for an hour or --seconds S; what it saw goes to reports/swarm.json.
 swarm *OPTIONS:
     @mkdir -p reports
-    cargo run --release -- sim swarm --json reports/swarm.json {{OPTIONS}}
+    cargo run --release -- sim swarm --json reports/swarm.json "$@"
 
-# What HeliosDB and other engines survive: reports/crash-safety.{md,html,json} (--seeds N).
+# What HeliosDB and other engines survive: reports/crash-safety.{md,html,json} (--seeds N, --engine-seconds S, --only NAME).
 report-crash *OPTIONS:
-    @mkdir -p target/redb-4.1 reports
-    cargo run --release --manifest-path sim/engines/redb-4.1/Cargo.toml --target-dir target/redb-4.1 -- --seeds 60 --seconds 10 --json target/redb-4.1/report.json >/dev/null
-    cargo run --release -p helios-crash-report -- {{OPTIONS}}
+    @mkdir -p reports
+    cargo run --release -p helios-crash-report -- "$@"

@@ -38,6 +38,17 @@ pub enum Class {
     Detectable,
 }
 
+impl Class {
+    /// The class's name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Recoverable => "recoverable",
+            Class::FatalUntilReopened => "fatal until reopened",
+            Class::Detectable => "detectable",
+        }
+    }
+}
+
 fault_kinds! {
     /// The power failed, or the machine stopped: whatever was not synced is at the mercy of the disk.
     PowerCut Recoverable "power cut",

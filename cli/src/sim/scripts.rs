@@ -26,7 +26,7 @@ pub(super) struct ScriptsArguments {
     #[arg(long, default_value_t = 0, value_name = "SEED")]
     seed: u64,
     /// Only the statement at this line.
-    #[arg(long, value_name = "LINE")]
+    #[arg(long, value_name = "LINE", requires = "paths")]
     line: Option<u32>,
     /// Threads; the number of processors when it is not said.
     #[arg(long, value_name = "N")]
@@ -52,7 +52,13 @@ pub(super) fn run(arguments: &ScriptsArguments) -> ExitCode {
         time_max: arguments.seconds.map(Duration::from_secs),
         ..defaults
     };
-    let progress = ProgressBar::new(config.scripts() as u64);
+    let scripts = config.scripts();
+    if scripts == 0 {
+        let paths: Vec<String> = config.paths.iter().map(|path| format!("\"{}\"", path.display())).collect();
+        eprintln!("helios: no script (.slt, .test) in {}", paths.join(", "));
+        return ExitCode::from(2);
+    }
+    let progress = ProgressBar::new(scripts as u64);
     let style = ProgressStyle::with_template("{pos} of {len} scripts {wide_bar} {elapsed}");
     progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     progress.tick();
@@ -63,6 +69,10 @@ pub(super) fn run(arguments: &ScriptsArguments) -> ExitCode {
     let report = sweep(&config, &see);
     progress.finish_and_clear();
     print!("{report}");
+    let left = scripts.saturating_sub(report.scripts.len() + report.unreadable.len());
+    if left > 0 {
+        println!("{left} of {scripts} scripts were not looked at: out of time");
+    }
     if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

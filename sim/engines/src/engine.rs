@@ -84,6 +84,11 @@ pub trait Engine: Sync {
     /// Whether what one opening has shown is promised to stay, although it was never acknowledged.
     fn keeps_what_it_shows(&self) -> bool;
 
+    /// Whether its documents say that after this fault in a commit nothing more is acknowledged until it is reopened.
+    fn refuses_until_reopened(&self, _kind: FaultKind) -> bool {
+        false
+    }
+
     /// Whether the same decisions give the same run. Nobody promises it; an engine that iterates randomly seeded maps has
     /// failures that do not replay.
     fn is_deterministic(&self) -> bool {

@@ -46,6 +46,9 @@ impl Engine for HeliosStorage {
             _ if kind == FaultKind::StaleRead => {
                 Promise::NotMade("a lying disk is caught by an oracle, not by the engine")
             }
+            _ if kind.is_of_network() || [FaultKind::MemoryLimit, FaultKind::Cancellation].contains(&kind) => {
+                Promise::NotMade("nothing of the kind reaches it: one caller in one process")
+            }
             Class::Recoverable => Promise::Made("helios_storage, Failures; the simulator's class"),
             Class::FatalUntilReopened => {
                 Promise::Made("helios_storage, Failures: Error::Poisoned until it is reopened")
@@ -60,6 +63,10 @@ impl Engine for HeliosStorage {
 
     fn keeps_what_it_shows(&self) -> bool {
         true
+    }
+
+    fn refuses_until_reopened(&self, kind: FaultKind) -> bool {
+        kind.class() == Class::FatalUntilReopened
     }
 
     fn open(&self, world: &Arc<Blocking>) -> Result<Box<dyn Store>> {

@@ -20,11 +20,12 @@
 //! unopenable, and that is what the simulator must find in the older one and not in the newer. The older one has a build
 //! of its own, the package in `redb-4.1/`, whose report [`examine`] makes as well.
 //!
-//! [`engines`] lists them, [`examine`] makes one's column of the table as data, [`markdown`] prints the table. From the
+//! [`engines`] lists them, [`examine`] makes one's column of the table as data, [`table()`] and [`grounds`] are what is printed of it. From the
 //! command line: `just engines`.
 
 #![warn(missing_docs)]
 
+pub mod calibration;
 pub mod command_line;
 mod engine;
 #[cfg(feature = "peers")]
@@ -37,16 +38,18 @@ mod script;
 mod session;
 #[cfg(feature = "peers")]
 mod sqlite;
+mod table;
 
 pub use engine::{Engine, EngineError, Lasting, Promise, Result, Store, Write};
 #[cfg(feature = "peers")]
 pub use helios::HeliosStorage;
 pub use life::{Life, Trouble};
 pub use redb::Redb;
-pub use report::{Effort, EngineReport, Exhaustive, FaultRow, Verdict, examine, live_through, markdown};
+pub use report::{Effort, EngineReport, Exhaustive, FaultRow, Judged, Verdict, examine, live_through, row_names};
 pub use script::crash_everywhere;
 #[cfg(feature = "peers")]
 pub use sqlite::Sqlite;
+pub use table::{Cells, grounds, markdown, table};
 
 /// Every engine of this build, HeliosDB first.
 pub fn engines() -> Vec<Box<dyn Engine>> {

@@ -2,14 +2,14 @@
 //!
 //! A life is a number of sessions. Each opens the database, judges what it shows, and works until it has done its
 //! share or the node dies; between sessions the power fails or the process is killed, whatever else goes wrong. At the
-//! end the disk heals, and then the database must open at once and show what it owes.
+//! end the disk heals, and then the database must open at once and show what it owes; less is asked where the disk has
+//! damaged what it holds: see [`Judged`].
 
-use std::time::Duration;
-
-use helios_sim::{Class, CrashKind, DeviceProfile, FaultKind, Faults, Handle, Stats, Stop, Violation, Workload, World};
+use helios_sim::{CrashKind, DeviceProfile, FaultKind, Faults, Handle, Stats, Stop, Violation, Workload, World};
 
 use crate::engine::Engine;
 use crate::model::{Promised, Transaction, Value};
+use crate::report::Judged;
 use crate::session::Session;
 
 /// What goes wrong in a world.
@@ -62,8 +62,11 @@ impl<'a> Life<'a> {
         lives.into_iter().find(|life| life.name == name)
     }
 
-    fn disk_rots(&self) -> bool {
-        matches!(&self.trouble, Trouble::Alone(kind) if kind.class() == Class::Detectable)
+    fn judged(&self) -> Judged {
+        match &self.trouble {
+            Trouble::Alone(kind) => Judged::under(*kind, self.engine),
+            Trouble::Some(_) => Judged::Class,
+        }
     }
 
     /// With one kind of fault alone, how often it fires is drawn here: every world has it.
@@ -115,11 +118,12 @@ impl Workload for Life<'_> {
             len_max: world.knob("length", &[40, 3_000, 20_000, 300_000]),
         };
         let mut client = Client {
-            promised: Promised::new(self.engine.keeps_what_it_shows(), self.disk_rots()),
+            promised: Promised::new(self.engine.keeps_what_it_shows(), self.judged().is_of_damage()),
             stats: Stats::default(),
             stamps: 0,
             world: world.handle(),
-            disk_rots: self.disk_rots(),
+            judged: self.judged(),
+            asks_again: matches!(&self.trouble, Trouble::Alone(kind) if self.engine.refuses_until_reopened(*kind)),
         };
         for _ in 0..plan.sessions {
             let session = || client.session(self.engine, &plan);
@@ -142,7 +146,9 @@ struct Client {
     stats: Stats,
     stamps: u32,
     world: Handle,
-    disk_rots: bool,
+    judged: Judged,
+    /// After a commit that failed the same engine is asked for another.
+    asks_again: bool,
 }
 
 impl Client {
@@ -152,7 +158,7 @@ impl Client {
 
     /// One opening of the database, and more when an operation fails.
     fn session(&mut self, engine: &dyn Engine, plan: &Plan) -> Result<(), Violation> {
-        let mut session = Session::new(engine, self.world.env_of(0));
+        let mut session = Session::new(engine, self.world.env_of(0)).asking_again(self.asks_again);
         for _ in 0..plan.transactions {
             if !session.is_open() && !self.open(&mut session)? {
                 return Ok(());
@@ -190,7 +196,10 @@ impl Client {
                 let end = session.commit(&transaction, &mut self.promised, |_| ());
                 self.world.note(format!("committed {:?}: {end:?}", transaction.changes));
                 self.stats.commits += u64::from(end.is_ok());
-                Ok(end)
+                match session.acknowledged_again() {
+                    true => Err(Violation::new("a commit is acknowledged after one that failed, without a reopening")),
+                    false => Ok(end),
+                }
             }
             7 => session.get(self.below("key", KEYS) as u16, &self.promised),
             8 => match session.scan() {
@@ -219,7 +228,7 @@ impl Client {
     /// On a whole disk everything works.
     fn epilogue(&mut self, engine: &dyn Engine) -> Result<(), Violation> {
         let mut session = Session::new(engine, self.world.env_of(0));
-        if self.disk_rots {
+        if self.judged == Judged::NothingInvented {
             // What was written wrongly stays so: it may be refused, but not shown.
             if session.open().is_ok() {
                 drop(session.judge_opening(&mut self.promised)?);
@@ -242,6 +251,3 @@ impl Client {
         Ok(())
     }
 }
-
-/// How long a swarm of lives may go on shrinking what it found.
-pub(crate) const SHRINK_FOR: Duration = Duration::from_secs(15);

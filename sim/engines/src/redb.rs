@@ -208,6 +208,11 @@ impl Engine for Redb {
         false
     }
 
+    /// `StorageError::PreviousIo`.
+    fn refuses_until_reopened(&self, kind: FaultKind) -> bool {
+        kind == FaultKind::WriteError
+    }
+
     /// The changelog of 4.2: "commits now flush table root updates in a deterministic order".
     fn is_deterministic(&self) -> bool {
         cfg!(not(feature = "redb-4-1"))

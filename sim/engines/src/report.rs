@@ -1,17 +1,20 @@
-//! What each engine survives, as data and as a table.
+//! What each engine survives, as data.
 //!
 //! A verdict is about promises: a fault that an engine's documents exclude, or do not speak of, is run all the same and
-//! what was seen is told, but it does not count against the engine.
+//! what was seen is told, but it does not count against the engine. *Survived* is said only of what was looked at as far
+//! as was asked for, and where something was committed meanwhile; of damage it asserts what [`Judged`] says.
+//!
+//! No engine here has a network, a memory limit or futures that can be dropped: those faults have no row.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use helios_sim::{Class, Explore, Explored, Failure, FaultKind, Swarm, SwarmReport, swarm};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, Promise};
-use crate::life::{Life, SHRINK_FOR, Trouble};
+use crate::life::{Life, Trouble};
 use crate::script::crash_everywhere;
+use crate::table::cell;
 
 /// How far to look.
 #[derive(Clone, Debug)]
@@ -24,8 +27,8 @@ pub struct Effort {
     pub crash_points: Explore,
     /// Recoveries that are themselves cut off.
     pub recoveries: Explore,
-    /// Only the rows of this fault; of all when it is empty.
-    pub fault: String,
+    /// Only the row of this name, one of [`row_names`]; all when there is none.
+    pub row: Option<String>,
 }
 
 impl Effort {
@@ -43,7 +46,7 @@ impl Effort {
             time_max: minute,
             ..Explore::default()
         };
-        Effort { seeds, row_time_max: Duration::from_secs(60), crash_points, recoveries, fault: String::new() }
+        Effort { seeds, row_time_max: Duration::from_secs(60), crash_points, recoveries, row: None }
     }
 
     /// The same with `time` as the bound of each part.
@@ -55,8 +58,8 @@ impl Effort {
         self
     }
 
-    fn wants(&self, fault: &str) -> bool {
-        self.fault.is_empty() || self.fault == fault
+    fn wants(&self, row: &str) -> bool {
+        self.row.as_deref().is_none_or(|wanted| wanted == row)
     }
 }
 
@@ -69,11 +72,16 @@ pub struct EngineReport {
     pub version: String,
     /// The durability setting.
     pub durability: String,
-    /// Every crash point of the script.
-    pub crash_points: Exhaustive,
+    /// Worlds that each row was to have.
+    pub seeds: u64,
+    /// The most seconds that a row or an exploration could take.
+    pub seconds: u64,
+    /// Every crash point of the script, where it was wanted.
+    pub crash_points: Option<Exhaustive>,
     /// Recoveries from a sample of these that were themselves cut off, to depth 3.
-    pub recoveries: Exhaustive,
-    /// Each fault alone, in the order of [`FaultKind::ALL`]; then all together that the engine promises to survive.
+    pub recoveries: Option<Exhaustive>,
+    /// Each fault alone that can reach an engine, in the order of [`FaultKind::ALL`]; then all together that this one
+    /// promises to survive.
     pub faults: Vec<FaultRow>,
     /// What to type to see it again.
     pub command: String,
@@ -117,8 +125,48 @@ pub struct FaultRow {
     pub crashes: u64,
     /// The verdict.
     pub verdict: Verdict,
+    /// Whether time ran out before all worlds were lived.
+    pub out_of_time: bool,
+    /// What was asked of the engine.
+    pub judged: Judged,
     /// Worlds per second of real time.
     pub seeds_per_second: f64,
+}
+
+/// What the oracle asks under a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judged {
+    /// What its class demands.
+    Class,
+    /// That everything is whole when it is reopened: the engine's documents do not say that it refuses commits until then.
+    WholeWhenReopened,
+    /// The disk damages what it holds: that no row is shown which never was, and none of one transaction without the others.
+    /// Older states may come back, and the database may refuse to open, also when the disk has healed.
+    NothingInvented,
+    /// The disk damages what is read, or keeps it from being read, and heals: the same, and then the database opens and
+    /// commits.
+    NothingInventedThenWhole,
+}
+
+impl Judged {
+    /// What is asked of an engine under this fault. Of one that promises nothing, or where what was written is damaged for
+    /// good, less can be asked.
+    pub(crate) fn under(kind: FaultKind, engine: &dyn Engine) -> Judged {
+        use FaultKind::{LatentSector, MisdirectedRead, TransitRot};
+        let is_promised = matches!(engine.promise(kind), Promise::Made(_));
+        match (kind.class(), kind) {
+            (Class::FatalUntilReopened, _) if !engine.refuses_until_reopened(kind) => Judged::WholeWhenReopened,
+            (Class::Recoverable | Class::FatalUntilReopened, _) => Judged::Class,
+            (_, LatentSector | MisdirectedRead | TransitRot) if is_promised => Judged::NothingInventedThenWhole,
+            (Class::Detectable, _) => Judged::NothingInvented,
+        }
+    }
+
+    /// Whether older states may come back.
+    pub(crate) fn is_of_damage(self) -> bool {
+        matches!(self, Judged::NothingInvented | Judged::NothingInventedThenWhole)
+    }
 }
 
 /// See the [module](self).
@@ -160,8 +208,8 @@ impl EngineReport {
             Verdict::Violated { sentence, replay, .. } => Some(format!("{}: {sentence} ({replay})", row.fault)),
             _ => None,
         });
-        let explored = self.crash_points.violations.iter().chain(&self.recoveries.violations);
-        explored.cloned().chain(broken).collect()
+        let explored = [&self.crash_points, &self.recoveries].into_iter().flatten();
+        explored.flat_map(|explored| explored.violations.iter().cloned()).chain(broken).collect()
     }
 }
 
@@ -184,22 +232,28 @@ impl Exhaustive {
 pub(crate) fn survivable(engine: &dyn Engine) -> Vec<FaultKind> {
     let survives =
         |kind: &FaultKind| kind.class() != Class::Detectable && matches!(engine.promise(*kind), Promise::Made(_));
-    FaultKind::ALL.iter().copied().filter(survives).collect()
+    faults().filter(survives).collect()
 }
 
-/// Names of lines of the table.
-const CRASH_POINTS: &str = "every crash point";
-const RECOVERIES: &str = "crashes in recovery";
-const TOGETHER: &str = "all promised together";
+/// Names of lines of the table that are not those of a fault.
+pub(crate) const CRASH_POINTS: &str = "every crash point";
+pub(crate) const RECOVERIES: &str = "crashes in recovery";
+pub(crate) const TOGETHER: &str = "all promised together";
 
-/// The report's name of a class.
-fn class_name(class: Class) -> &'static str {
-    match class {
-        Class::Recoverable => "recoverable",
-        Class::FatalUntilReopened => "fatal until reopened",
-        Class::Detectable => "detectable",
-    }
+/// The faults that can reach an engine of one caller in one process.
+fn faults() -> impl Iterator<Item = FaultKind> {
+    let reaches =
+        |kind: &FaultKind| !kind.is_of_network() && ![FaultKind::MemoryLimit, FaultKind::Cancellation].contains(kind);
+    FaultKind::ALL.iter().copied().filter(reaches)
 }
+
+/// Names of the table's rows that can be asked for.
+pub fn row_names() -> Vec<&'static str> {
+    [CRASH_POINTS, RECOVERIES].into_iter().chain(faults().map(FaultKind::name)).chain([TOGETHER]).collect()
+}
+
+/// How long a swarm of lives may go on shrinking what it found.
+const SHRINK_FOR: Duration = Duration::from_secs(15);
 
 /// Lives `effort.seeds` lives of an engine in one kind of trouble.
 pub fn live_through(engine: &dyn Engine, trouble: Trouble, effort: &Effort) -> FaultRow {
@@ -216,9 +270,11 @@ pub fn live_through(engine: &dyn Engine, trouble: Trouble, effort: &Effort) -> F
         ..Swarm::new("engines", 0..effort.seeds)
     };
     let report = swarm(&config, &life);
-    let (fault, class, fired) = match &trouble {
-        Trouble::Alone(kind) => (kind.name(), class_name(kind.class()), report.faults.of(*kind)),
-        Trouble::Some(_) => (TOGETHER, "", report.faults.total()),
+    let (fault, class, fired, judged) = match &trouble {
+        Trouble::Alone(kind) => {
+            (kind.name(), kind.class().name(), report.faults.of(*kind), Judged::under(*kind, engine))
+        }
+        Trouble::Some(_) => (TOGETHER, "", report.faults.total(), Judged::Class),
     };
     FaultRow {
         fault: fault.to_owned(),
@@ -228,6 +284,8 @@ pub fn live_through(engine: &dyn Engine, trouble: Trouble, effort: &Effort) -> F
         commits: report.commits,
         crashes: report.crashes,
         verdict: verdict(promise, fired, &report),
+        out_of_time: report.seeds < effort.seeds && report.failures.is_empty(),
+        judged,
         seeds_per_second: report.seeds_per_second(),
     }
 }
@@ -244,6 +302,11 @@ fn verdict(promise: Promise, fired: u64, report: &SwarmReport) -> Verdict {
             sentence: sentence(failure),
             replay: failure.command.clone(),
         },
+        (Promise::Made(promised), None) if !report.is_clean() => Verdict::Violated {
+            promised: promised.to_owned(),
+            sentence: format!("nothing was committed in {} worlds", report.seeds),
+            replay: String::from("it is none of one world"),
+        },
         (Promise::Made(promised), None) if fired == 0 => Verdict::NotMet { promised: promised.to_owned() },
         (Promise::Made(promised), None) => Verdict::Survived { promised: promised.to_owned() },
     }
@@ -253,88 +316,37 @@ fn verdict(promise: Promise, fired: u64, report: &SwarmReport) -> Verdict {
 pub fn examine(engine: &dyn Engine, effort: &Effort, progress: &mut dyn FnMut(&str)) -> EngineReport {
     let name = format!("{} {}", engine.name(), engine.version());
     let mut explore = |what, config| {
-        let explored = crash_everywhere(engine, config);
-        progress(&format!("{name}: {what}: {explored}; {:.0} images/s", explored.images_per_second()));
-        Exhaustive::of(&explored)
+        effort.wants(what).then(|| {
+            let explored = crash_everywhere(engine, config);
+            progress(&format!("{name}: {what}: {explored}; {:.0} images/s", explored.images_per_second()));
+            Exhaustive::of(&explored)
+        })
     };
     let crash_points = explore(CRASH_POINTS, &effort.crash_points);
     let recoveries = explore(RECOVERIES, &effort.recoveries);
-    let alone = FaultKind::ALL.iter().filter(|kind| effort.wants(kind.name())).map(|kind| Trouble::Alone(*kind));
+    let alone = faults().filter(|kind| effort.wants(kind.name())).map(Trouble::Alone);
     let together = effort.wants(TOGETHER).then(|| Trouble::Some(survivable(engine)));
     let mut row = |trouble| {
         let row = live_through(engine, trouble, effort);
-        progress(&format!("{name}: {}: {} seeds, fired {}: {}", row.fault, row.seeds, row.fired, cell(&row.verdict)));
+        progress(&format!("{name}: {}: {} seeds, fired {}: {}", row.fault, row.seeds, row.fired, cell(&row)));
         row
     };
     EngineReport {
         engine: engine.name().to_owned(),
         version: engine.version(),
         durability: engine.durability().to_owned(),
+        seeds: effort.seeds,
+        seconds: effort.row_time_max.as_secs(),
         crash_points,
         recoveries,
         faults: alone.chain(together).map(&mut row).collect(),
-        command: format!("just engines --engine \"{name}\" --seeds {}", effort.seeds),
+        command: command(&name, effort),
     }
 }
 
-fn cell(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Survived { .. } => "survived",
-        Verdict::NotMet { .. } => "not met",
-        Verdict::Violated { .. } => "VIOLATED",
-        Verdict::NotPromised { observed: None, .. } => "not promised, stood it",
-        Verdict::NotPromised { observed: Some(_), .. } => "not promised",
-    }
-}
-
-/// The table: a line for each fault, a column for each engine, and below it what was broken and what was not promised.
-pub fn markdown(reports: &[EngineReport]) -> String {
-    let mut text = String::from("| fault | class |");
-    for report in reports {
-        write!(text, " {} {} |", report.engine, report.version).expect("writing to a string");
-    }
-    text.push_str("\n|---|---|");
-    text.push_str(&"---|".repeat(reports.len()));
-    let mut line = |fault: &str, class: &str, cells: &mut dyn Iterator<Item = String>| {
-        write!(text, "\n| {fault} | {class} |").expect("writing to a string");
-        cells.for_each(|cell| write!(text, " {cell} |").expect("writing to a string"));
-    };
-    line("durability", "", &mut reports.iter().map(|report| report.durability.clone()));
-    line(CRASH_POINTS, "recoverable", &mut reports.iter().map(|report| exhaustive_cell(&report.crash_points)));
-    line(RECOVERIES, "recoverable", &mut reports.iter().map(|report| exhaustive_cell(&report.recoveries)));
-    let faults = FaultKind::ALL.iter().map(|kind| (kind.name(), class_name(kind.class()))).chain([(TOGETHER, "")]);
-    for (fault, class) in faults {
-        let row = |report: &EngineReport| {
-            report.faults.iter().find(|row| row.fault == fault).map_or_else(String::new, row_cell)
-        };
-        line(fault, class, &mut reports.iter().map(row));
-    }
-    text.push('\n');
-    for report in reports {
-        write!(text, "\n{} {}, again: `{}`\n", report.engine, report.version, report.command)
-            .expect("writing to a string");
-        for violation in report.violations() {
-            writeln!(text, "* violated: {}", violation.lines().next().unwrap_or_default())
-                .expect("writing to a string");
-        }
-        for row in &report.faults {
-            if let Verdict::NotPromised { because, observed } = &row.verdict {
-                let observed = observed.as_deref().unwrap_or("nothing went wrong");
-                writeln!(text, "* {}: not promised ({because}); seen: {observed}", row.fault)
-                    .expect("writing to a string");
-            }
-        }
-    }
-    text
-}
-
-fn exhaustive_cell(exhaustive: &Exhaustive) -> String {
-    let Exhaustive { events, images, distinct, violations, images_per_second, .. } = exhaustive;
-    let verdict = if violations.is_empty() { "survived" } else { "VIOLATED" };
-    let end = if exhaustive.out_of_time { ", out of time" } else { "" };
-    format!("{verdict}: {events} events, {images} images, {distinct} distinct, {images_per_second:.0}/s{end}")
-}
-
-fn row_cell(row: &FaultRow) -> String {
-    format!("{} ({} in {} worlds)", cell(&row.verdict), row.fired, row.seeds)
+/// What to type to see an engine's column again.
+pub(crate) fn command(name: &str, effort: &Effort) -> String {
+    let Effort { seeds, row_time_max, row, .. } = effort;
+    let row = row.as_ref().map(|row| format!(" --fault \"{row}\"")).unwrap_or_default();
+    format!("just engines --engine \"{name}\"{row} --seeds {seeds} --seconds {}", row_time_max.as_secs())
 }

@@ -4,6 +4,8 @@
 //! values), space that was freed and is used again (overwrites and deletions), a commit that does not last followed by
 //! one that does, an orderly end, and work after it. Each image is opened, judged, written to and closed.
 
+use std::collections::BTreeSet;
+
 use helios_env::Env;
 use helios_sim::{Explore, Explored, Ledger, Violation, explore};
 
@@ -28,14 +30,8 @@ fn transaction(number: usize) -> Transaction {
     };
     let mut changes: Vec<_> = (0..keys).map(put).collect();
     changes.push(((number as u16 + 5) % 8, None));
-    changes.dedup_by_key(|(key, _)| *key);
-    let mut seen = Vec::new();
-    changes.retain(|(key, _)| {
-        !seen.contains(key) && {
-            seen.push(*key);
-            true
-        }
-    });
+    let mut seen = BTreeSet::new();
+    changes.retain(|(key, _)| seen.insert(*key));
     Transaction { changes, durable }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Whatever an operation fails with, the answer is the same: let go of the database and open it again. That is what
 //! redb asks for after an I/O error, what HeliosDB asks for after a failed sync, and what SQLite does not need but must
-//! stand. A failed transaction is under way until the opening shows what became of it.
+//! stand. A failed transaction is under way until the opening shows what became of it. Where an engine promises that it
+//! refuses everything until then, it is asked once more before it is let go.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,12 +23,29 @@ pub(crate) struct Session<'a> {
     engine: &'a dyn Engine,
     world: Arc<Blocking>,
     store: Option<Box<dyn Store>>,
+    /// A commit that failed is asked for once more before the database is let go.
+    asks_again: bool,
+    /// It was acknowledged then.
+    acknowledged_again: bool,
 }
 
 impl<'a> Session<'a> {
     /// Nothing is open yet.
     pub(crate) fn new(engine: &'a dyn Engine, env: Env) -> Session<'a> {
-        Session { engine, world: Arc::new(Blocking::new(env)), store: None }
+        let world = Arc::new(Blocking::new(env));
+        Session { engine, world, store: None, asks_again: false, acknowledged_again: false }
+    }
+
+    /// The same, for an engine that promises to refuse everything after a commit that failed: it is tried whether it does.
+    /// The second try writes what the first one did, so that whatever became of either is the same state.
+    pub(crate) fn asking_again(mut self, asks_again: bool) -> Session<'a> {
+        self.asks_again = asks_again;
+        self
+    }
+
+    /// Whether a commit was acknowledged after one that had failed, without a reopening between them.
+    pub(crate) fn acknowledged_again(&self) -> bool {
+        self.acknowledged_again
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -48,12 +66,16 @@ impl<'a> Session<'a> {
         result
     }
 
-    /// Drops the database as it is.
-    pub(crate) fn let_go(&mut self) {
+    /// Drops the database as it is, and goes with the node if that has ended.
+    fn let_go(&mut self) {
+        self.drop_store();
+        self.world.resume();
+    }
+
+    fn drop_store(&mut self) {
         let store = self.store.take();
         // One that has failed may panic once more, and the dead one's I/O fails: neither is news.
         drop(catch_unwind(AssertUnwindSafe(|| drop(store))));
-        self.world.resume();
     }
 
     fn store(&mut self) -> &mut dyn Store {
@@ -106,7 +128,13 @@ impl<'a> Session<'a> {
         let writes = transaction.writes();
         promised.ask(transaction);
         changed(promised);
-        self.call(|session| session.store().commit(&writes, transaction.durable))?;
+        self.call(|session| {
+            let end = session.store().commit(&writes, transaction.durable);
+            if end.is_err() && session.asks_again && !session.world.has_ended() {
+                session.acknowledged_again |= session.store().commit(&writes, transaction.durable).is_ok();
+            }
+            end
+        })?;
         promised.acknowledge(self.engine.lasting(transaction.durable));
         changed(promised);
         Ok(())
@@ -129,7 +157,6 @@ impl<'a> Session<'a> {
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         // A violation leaves in a hurry.
-        let store = self.store.take();
-        drop(catch_unwind(AssertUnwindSafe(|| drop(store))));
+        self.drop_store();
     }
 }

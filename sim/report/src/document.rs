@@ -1,11 +1,12 @@
 //! A report as data, and its three faces: JSON for programs, Markdown for the repository, HTML for a browser.
 //!
 //! ```text
-//!   Document ── Section ─┬─ paragraphs
-//!      │                 ├─ command      what to type to see the figures again
-//!      │                 ├─ picture      a file beside the report
-//!      └ machine         └─ Table ── columns, rows of text
+//!   Document ── Section ─┬─ parts        paragraphs, tables and pictures, in their order
+//!                        ├─ made         from which commit, on which machine
+//!                        └─ command      what to type to see the figures again
 //! ```
+//!
+//! Sections are made at different times, so each says of what it was made.
 
 use std::fmt::Write as _;
 
@@ -16,7 +17,6 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Document {
     pub(crate) title: String,
     pub(crate) introduction: String,
-    pub(crate) machine: Vec<(String, String)>,
     pub(crate) sections: Vec<Section>,
 }
 
@@ -26,12 +26,21 @@ pub(crate) struct Section {
     /// What `--only` calls it.
     pub(crate) name: String,
     pub(crate) title: String,
-    pub(crate) paragraphs: Vec<String>,
-    pub(crate) tables: Vec<Table>,
-    pub(crate) picture: Option<Picture>,
+    pub(crate) parts: Vec<Part>,
+    /// Of which code and where; by name.
+    pub(crate) made: Vec<(String, String)>,
     pub(crate) command: String,
     /// Whether it shows what must not be: a violation, a fault that never fired, a mutation that survived.
     pub(crate) is_bad: bool,
+}
+
+/// What stands in a section.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Part {
+    Paragraph(String),
+    Table(Table),
+    Picture(Picture),
 }
 
 /// An image beside the report.
@@ -55,14 +64,26 @@ impl Section {
 
     #[must_use]
     pub(crate) fn says(mut self, paragraph: impl Into<String>) -> Section {
-        self.paragraphs.push(paragraph.into());
+        self.parts.push(Part::Paragraph(paragraph.into()));
         self
     }
 
     #[must_use]
     pub(crate) fn shows(mut self, table: Table) -> Section {
-        self.tables.push(table);
+        self.parts.push(Part::Table(table));
         self
+    }
+
+    #[must_use]
+    pub(crate) fn pictures(mut self, file: &str, caption: &str) -> Section {
+        self.parts.push(Part::Picture(Picture { file: file.to_owned(), caption: caption.to_owned() }));
+        self
+    }
+
+    /// Of what it was made, and what makes it again.
+    fn made(&self) -> String {
+        let made: String = self.made.iter().map(|(name, value)| format!("{name}: {value}; ")).collect();
+        format!("{made}again: `{}`", self.command)
     }
 }
 
@@ -85,27 +106,16 @@ impl Document {
 
     pub(crate) fn to_markdown(&self) -> String {
         let mut out = format!("# {}\n\n{}\n\n", self.title, self.introduction);
-        let machine: Vec<String> = self.machine.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-        writeln!(out, "{}\n", machine.join("; ")).expect("into a string");
         for section in &self.sections {
             writeln!(out, "## {}\n", section.title).expect("into a string");
-            for paragraph in &section.paragraphs {
-                writeln!(out, "{paragraph}\n").expect("into a string");
-            }
-            if let Some(Picture { file, caption }) = &section.picture {
-                writeln!(out, "![{caption}]({file})\n").expect("into a string");
-            }
-            for table in &section.tables {
-                let line = |cells: &[String]| {
-                    let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
-                    format!("| {} |\n", cells.join(" | "))
+            for part in &section.parts {
+                out += &match part {
+                    Part::Paragraph(paragraph) => format!("{paragraph}\n\n"),
+                    Part::Table(table) => markdown_table(table),
+                    Part::Picture(Picture { file, caption }) => format!("![{caption}]({file})\n\n"),
                 };
-                out += &line(&table.columns);
-                out += &format!("|{}\n", "---|".repeat(table.columns.len()));
-                table.rows.iter().for_each(|row| out += &line(row));
-                out.push('\n');
             }
-            writeln!(out, "Again: `{}`\n", section.command).expect("into a string");
+            writeln!(out, "{}\n", section.made()).expect("into a string");
         }
         out.truncate(out.trim_end().len());
         out + "\n"
@@ -113,23 +123,30 @@ impl Document {
 
     pub(crate) fn to_html(&self) -> String {
         let mut body = format!("<h1>{}</h1>\n<p>{}</p>\n", text(&self.title), text(&self.introduction));
-        let machine: Vec<String> =
-            self.machine.iter().map(|(name, value)| format!("{}: {}", text(name), text(value))).collect();
-        writeln!(body, "<p class=machine>{}</p>", machine.join("; ")).expect("into a string");
         for section in &self.sections {
             writeln!(body, "<h2>{}</h2>", text(&section.title)).expect("into a string");
-            for paragraph in &section.paragraphs {
-                writeln!(body, "<p>{}</p>", text(paragraph)).expect("into a string");
+            for part in &section.parts {
+                body += &match part {
+                    Part::Paragraph(paragraph) => format!("<p>{}</p>\n", text(paragraph)),
+                    Part::Table(table) => html_table(table),
+                    Part::Picture(Picture { file, caption }) => {
+                        format!("<img src=\"{}\" alt=\"{}\">\n", text(file), text(caption))
+                    }
+                };
             }
-            if let Some(Picture { file, caption }) = &section.picture {
-                let (file, caption) = (text(file), text(caption));
-                writeln!(body, "<img src=\"{file}\" alt=\"{caption}\">").expect("into a string");
-            }
-            section.tables.iter().for_each(|table| body += &html_table(table));
-            writeln!(body, "<p>Again: <code>{}</code></p>", text(&section.command)).expect("into a string");
+            writeln!(body, "<p class=machine>{}</p>", text(&section.made())).expect("into a string");
         }
         include_str!("page.html").replace("{title}", &text(&self.title)).replace("{body}", &body)
     }
+}
+
+fn markdown_table(table: &Table) -> String {
+    let line = |cells: &[String]| {
+        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        format!("| {} |\n", cells.join(" | "))
+    };
+    let rows: String = table.rows.iter().map(|row| line(row)).collect();
+    format!("{}|{}\n{rows}\n", line(&table.columns), "---|".repeat(table.columns.len()))
 }
 
 fn html_table(table: &Table) -> String {
@@ -161,8 +178,8 @@ mod tests {
     fn document() -> Document {
         let mut table = Table::new(["engine", "violations"]);
         table.row(["a|b <c>".to_owned(), "0".to_owned()]);
-        let section = Section::new("Faults", "just x").says("See `y`.").shows(table);
-        Document { title: "T".into(), introduction: "I".into(), machine: Vec::new(), sections: vec![section] }
+        let section = Section::new("Faults", "just x").says("See `y`.").shows(table).says("After it.");
+        Document { title: "T".into(), introduction: "I".into(), sections: vec![section] }
     }
 
     #[test]
@@ -175,5 +192,14 @@ mod tests {
         let html = document().to_html();
         assert!(html.contains("<td>a|b &lt;c&gt;</td><td>0</td>"), "{html}");
         assert!(html.contains("See <code>y</code>."), "{html}");
+    }
+
+    #[test]
+    fn parts_stand_in_their_order_and_the_command_below_them() {
+        for text in [document().to_markdown(), document().to_html()] {
+            let place = |what: &str| text.find(what).expect("it is there");
+            assert!(place("See ") < place("engine") && place("engine") < place("After it"), "{text}");
+            assert!(place("After it") < place("just x"), "{text}");
+        }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Everything in `reports/crash-safety.{md,html,json}` comes from this program: it lives the worlds, counts, and writes one
 //! [`document::Document`] in three forms. What takes hours (the broken engines of `just mutants`, the hour of `just swarm`)
-//! is read from what those commands left in `reports/`.
+//! is read from what those commands left in `reports/`. What they have not left is named in its place, and the report is not
+//! as it should be; what cannot be read ends it with 2 before anything is overwritten.
 
 mod document;
 mod sections;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
+use clap::builder::PossibleValuesParser;
 use document::Document;
 
 /// Write reports/crash-safety.{md,html,json}.
@@ -29,9 +31,8 @@ struct Arguments {
     /// The longest that one engine has for one fault.
     #[arg(long, default_value_t = 10, value_name = "S")]
     engine_seconds: u64,
-    /// Make only this section anew (faults, scripts, isolation, engines, mutants, swarm, rates, viewer); the others stay as they
-    /// are. May be given more than once.
-    #[arg(long, value_name = "NAME")]
+    /// Make only this section anew; the others stay as they are. May be given more than once.
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(sections::names()))]
     only: Vec<String>,
     /// Threads; the number of processors when it is not said.
     #[arg(long, value_name = "N")]
@@ -63,34 +64,39 @@ fn main() -> ExitCode {
         jobs,
         results: arguments.out.clone(),
     };
+    match report(&arguments, &effort) {
+        Ok(bad) if bad.is_empty() => ExitCode::SUCCESS,
+        Ok(bad) => {
+            eprintln!("crash-report: not as it should be: {}", bad.join(", "));
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("crash-report: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Makes it and writes it down; the titles of the sections that show what must not be.
+fn report(arguments: &Arguments, effort: &Effort) -> Result<Vec<String>, String> {
+    let before = if arguments.only.is_empty() { Vec::new() } else { before(&arguments.out)? };
     let document = Document {
         title: "Crash safety".to_owned(),
         introduction: "Storage engines in a simulated world: power cuts at every point, torn and lost and reordered writes, \
             failing and lying disks, networks that lose and repeat. A violation is a promise that an engine's documentation \
             makes and that some world saw broken."
             .to_owned(),
-        machine: machine(),
-        sections: sections::all(&effort, &arguments.only, before(&arguments.out)),
+        sections: sections::all(effort, &arguments.only, before)?,
     };
-    let violations = document.sections.iter().filter(|section| section.is_bad).map(|section| section.title.as_str());
-    let violations: Vec<&str> = violations.collect();
-    match write(&arguments.out, &document) {
-        Ok(()) if violations.is_empty() => ExitCode::SUCCESS,
-        Ok(()) => {
-            eprintln!("crash-report: not as it should be: {}", violations.join(", "));
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("crash-report: could not write to \"{}\": {error}", arguments.out.display());
-            ExitCode::from(2)
-        }
-    }
+    write(&arguments.out, &document)
+        .map_err(|error| format!("could not write to \"{}\": {error}", arguments.out.display()))?;
+    Ok(document.sections.into_iter().filter(|section| section.is_bad).map(|section| section.title).collect())
 }
 
-/// The sections of the report that is there.
-fn before(directory: &Path) -> Vec<document::Section> {
-    let text = std::fs::read_to_string(directory.join("crash-safety.json")).unwrap_or_default();
-    serde_json::from_str(&text).map(|document: Document| document.sections).unwrap_or_default()
+/// The sections of the report that is there; none if there is no report.
+fn before(directory: &Path) -> Result<Vec<document::Section>, String> {
+    let document: Option<Document> = sections::left_behind::read(&directory.join("crash-safety.json"))?;
+    Ok(document.map_or_else(Vec::new, |document| document.sections))
 }
 
 fn write(directory: &Path, document: &Document) -> std::io::Result<()> {
@@ -104,21 +110,26 @@ fn write(directory: &Path, document: &Document) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What the figures were taken on.
-fn machine() -> Vec<(String, String)> {
+/// Of which code, and on what, a section's figures are.
+fn here() -> Vec<(String, String)> {
     let first = |path: &str, key: &str| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let line = text.lines().find(|line| line.starts_with(key))?;
         Some(line.split_once(':').map_or(line, |(_, value)| value).trim().to_owned())
     };
-    let commit = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output().ok();
-    let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let facts = [
-        ("commit", commit),
+        ("commit", git(&["rev-parse", "--short", "HEAD"])),
         ("processor", first("/proc/cpuinfo", "model name")),
         ("cores", Some(cores.to_string())),
         ("kernel", first("/proc/sys/kernel/osrelease", "")),
     ];
     facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// What git says, if it says anything.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
 }

@@ -138,11 +138,17 @@ impl SwarmReport {
         self.seeds as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
 
-    /// Panics unless all lives ended well, something was committed, and all expected marks were hit.
+    /// Whether all lives ended well, something was committed, and all expected marks were hit. A swarm that commits nothing
+    /// has tested nothing.
+    pub fn is_clean(&self) -> bool {
+        self.failures.is_empty() && self.commits > 0 && self.marks_missing.is_empty()
+    }
+
+    /// Panics, and says why, unless it [is clean](SwarmReport::is_clean).
     pub fn assert_clean(&self) {
         assert!(self.failures.is_empty(), "{self}");
         assert!(self.commits > 0, "the swarm committed nothing, so it tested nothing\n{self}");
-        assert!(self.marks_missing.is_empty(), "never reached: {}\n{self}", self.marks_missing.join(", "));
+        assert!(self.is_clean(), "never reached: {}\n{self}", self.marks_missing.join(", "));
     }
 }
 
@@ -171,6 +177,12 @@ impl fmt::Display for SwarmReport {
         let marks: Vec<String> = self.marks.iter().map(|(mark, n)| format!("{mark} {n}")).collect();
         if !marks.is_empty() {
             writeln!(f, "  marks: {}", marks.join(", "))?;
+        }
+        if self.seeds > 0 && self.commits == 0 {
+            writeln!(f, "  nothing was committed, so nothing was tested")?;
+        }
+        if !self.marks_missing.is_empty() {
+            writeln!(f, "  never reached: {}", self.marks_missing.join(", "))?;
         }
         for Failure { seed, violation, found_after: (seeds, time), shrunk, command, bundle } in &self.failures {
             writeln!(f, "  seed {seed}, after {seeds} seeds and {:.1} s: {violation}", time.as_secs_f64())?;

@@ -1,6 +1,6 @@
 //! Every kind of fault, one at a time, against the whole database.
 
-use super::{FaultKind, Section, Table, class_name};
+use super::{FaultKind, Section, Table};
 use crate::Effort;
 use helios_workloads::{FaultRow, fault_table};
 
@@ -10,10 +10,10 @@ pub(crate) fn of_heliosdb(effort: &Effort) -> Section {
     let each = |row: &FaultRow| eprintln!("{}: fired {} times", row.kind.name(), row.fired());
     for row in fault_table(FaultKind::ALL, effort.seeds, effort.jobs, each) {
         let report = &row.report;
-        is_bad |= row.fired() == 0 || !report.failures.is_empty();
+        is_bad |= row.fired() == 0 || !report.is_clean();
         table.row([
             row.kind.name().to_owned(),
-            class_name(row.kind.class()).to_owned(),
+            row.kind.class().name().to_owned(),
             row.fired().to_string(),
             report.seeds.to_string(),
             report.commits.to_string(),
@@ -21,7 +21,7 @@ pub(crate) fn of_heliosdb(effort: &Effort) -> Section {
             report.failures.len().to_string(),
         ]);
     }
-    let mut section = Section::new("HeliosDB under every fault", "just report-crash")
+    let mut section = Section::new("HeliosDB under every fault", &format!("just report-crash --only faults --seeds {}", effort.seeds))
         .says(
             "Each row is a set of worlds of its own, in which several clients work through SQL while this fault, and nothing \
              else but crashes, happens. A model that knows what every client was told judges every opening and every read. \

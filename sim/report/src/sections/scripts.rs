@@ -22,12 +22,15 @@ pub(crate) fn under_crash(effort: &Effort) -> Section {
     }
     row("processes killed", totals.kills);
     row("violations", totals.violations as u64);
-    let mut section = Section::new("SQL under crash", "helios sim scripts")
-        .says(
+    let command = format!("helios sim scripts --images-per-statement {}", effort.images_per_statement);
+    let mut section = Section::new("SQL under crash", &command)
+        .says(format!(
             "Every script of `sqllogic/` runs with the power failing before every change that each of its statements makes to \
              the disk: DML, DDL, CREATE TABLE AS, COPY, transactions, several clients. What is found is the state before the \
-             statement or after it, byte by byte: the catalog, every row, every index entry.",
-        )
+             statement or after it, byte by byte: the catalog, every row, every index entry. Of what the disk could hold at those moments, at most {} images a statement are looked at, \
+             and their recoveries are crashed in turn.",
+            effort.images_per_statement
+        ))
         .shows(table);
     section.is_bad = !report.is_clean();
     section
