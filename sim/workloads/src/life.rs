@@ -77,6 +77,15 @@ impl Entitled {
             other => other,
         }
     }
+
+    /// The same of an error of which a client of the protocol saw only this.
+    pub(crate) fn allow_code(self, code: &str, what: &str) -> Result<(), Violation> {
+        if self.to_stop || code != SqlState::IO_ERROR.as_str() {
+            return Ok(());
+        }
+        let violation = Violation::new(format!("{what}: {code}"));
+        Err(violation.with("every fault of this world is recoverable, and the store stopped"))
+    }
 }
 
 /// One client of a session.

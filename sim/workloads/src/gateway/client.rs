@@ -96,6 +96,7 @@ impl Client {
                 return Err(Violation::new(format!("the server ended a session with {code}")));
             }
             Err(Failure::Lost(Loss::Fatal(code))) if code == IO_ERROR => {
+                self.shared.plan.entitled.allow_code(&code, "the server ended a session")?;
                 self.shared.want_restart(CrashKind::Process);
             }
             Err(Failure::Lost(Loss::Network(NetworkError::TimedOut))) => {
@@ -162,6 +163,7 @@ impl Client {
     ) -> Result<(), Failure> {
         let Refusal { code, message } = refusal;
         if code == IO_ERROR {
+            self.shared.plan.entitled.allow_code(code, &format!("{what} was refused, {message}"))?;
             // Whether a commit whose sync failed is there, the next opening decides.
             group.map(|group| self.shared.ledger().lost(group));
             self.shared.want_restart(CrashKind::Process);
