@@ -398,14 +398,10 @@ impl Shared {
             }
             let fits: Result<(), String> = changes.iter().try_for_each(|change| change.apply(items));
             if let Err(what) = fits {
-                // A key may be free again although the snapshot still shows the row that had it: no view of ours then.
-                if expected.is_some() && !matches!(write.kind, Kind::Move(..)) {
-                    return Err(Violation::new("a statement changed what its snapshot does not have")
-                        .with(what)
-                        .with(format!("transaction {id}: {changes:?}, snapshot {snapshot:?}"))
-                        .into());
-                }
-                *view = None;
+                return Err(Violation::new("a statement changed what its snapshot does not have")
+                    .with(what)
+                    .with(format!("transaction {id}: {changes:?}, snapshot {snapshot:?}"))
+                    .into());
             }
         }
         self.0.lock().attempt(id).changes.extend(changes);
