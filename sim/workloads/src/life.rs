@@ -309,8 +309,12 @@ pub(crate) async fn verify(database: &Database) -> Result<(), Trouble> {
     if report.problems.is_empty() {
         return Ok(());
     }
-    // A store that a failing disk has stopped is not in order before it is opened again.
-    database.checkpoint().await.map_err(|error| Trouble::of(error, "checkpoint"))?;
+    // A store that a failing disk has stopped is not in order before it is opened again. A full disk excuses nothing.
+    if let Err(error) = database.checkpoint().await
+        && let stopped @ Trouble::Stopped(_) = Trouble::of(error, "checkpoint")
+    {
+        return Err(stopped);
+    }
     let violation = Violation::new(format!("verify is not clean: {report}"));
     Err(report.problems.into_iter().fold(violation, Violation::with).into())
 }
