@@ -3,8 +3,8 @@
 //! ```text
 //!   safety:    sessions under faults, each cut off somewhere; every opening is judged
 //!   heal:      nothing fails any more
-//!   liveness:  several clients get on with it, within a minute of simulated time; nothing is left over: no memory, no
-//!              files, no work for the next opening
+//!   liveness:  several clients get on with it and each commits something, within a minute of simulated time; nothing is
+//!              left over: no memory, no files, no work for the next opening
 //! ```
 //!
 //! The world draws how many times the database is opened, how many clients work on it each time and how each of these
@@ -32,6 +32,8 @@ const SESSIONS_MAX: u64 = 16;
 const LIVENESS: Duration = Duration::from_secs(60);
 /// Clients of a healed world.
 const LIVENESS_CLIENTS: u64 = 3;
+/// Steps in which each of them must have had a commit acknowledged, once it is alone.
+const HEALED_STEPS_MAX: u64 = 40;
 /// Bytes on the disk after an orderly close: a log segment or two, a manifest, and the tables of a few hundred rows. What
 /// is more was never collected.
 const SPACE_BYTES_MAX: u64 = 2 << 20;
@@ -334,25 +336,26 @@ async fn last_look<S: Scenario>(env: Env, config: Config, scenario: S) -> Result
     }
 }
 
-/// Without faults everything works: what happened is there, everything is sound, every client gets on, and an orderly
-/// close leaves nothing to recover.
-async fn epilogue<S: Scenario>(env: Env, config: Config, scenario: S, world: Handle) -> Result<(), Violation> {
-    let database = opening::open_healed(&env, &config).await?;
-    let connection = database.connect()?;
-    scenario.create(&connection).await?;
-    scenario.judge(&database).await?;
-    let verdict = Arc::new(Mutex::new(Ok(())));
-    let mut tasks = Vec::new();
+/// Several clients at work at once, and then each alone.
+async fn clients_get_on<S: Scenario>(
+    env: &Env,
+    database: &Database,
+    scenario: &S,
+    world: &Handle,
+) -> Result<(), Violation> {
+    let verdict = Arc::new(Mutex::new(None));
+    let (mut clients, mut tasks) = (Vec::new(), Vec::new());
     for number in 0..LIVENESS_CLIENTS {
-        let (database, connection, world) = (database.clone(), database.connect()?, world.clone());
         let rng = env.rng.fork(&format!("epilogue {number}"));
-        let client = Client { database, connection, number, rng, world };
+        let (connection, database, world) = (database.connect()?, database.clone(), world.clone());
+        let client = Arc::new(Client { database, connection, number, rng, world });
+        clients.push(client.clone());
         let (scenario, verdict) = (scenario.clone(), verdict.clone());
         tasks.push(env.spawn("client of a healed world", async move {
             for _ in 0..3 {
-                match scenario.step(&client).await {
-                    Ok(()) | Err(Trouble::Refused(_)) => (),
-                    Err(trouble) => *verdict.lock() = Err(Violation::from(trouble).with("after everything was healed")),
+                if let Err(violation) = step_healed(&scenario, &client).await {
+                    verdict.lock().get_or_insert(violation);
+                    return;
                 }
             }
         }));
@@ -360,7 +363,44 @@ async fn epilogue<S: Scenario>(env: Env, config: Config, scenario: S, world: Han
     for task in tasks {
         task.await;
     }
-    std::mem::replace(&mut *verdict.lock(), Ok(()))?;
+    if let Some(violation) = verdict.lock().take() {
+        return Err(violation);
+    }
+    for client in clients {
+        commits_something(scenario, &client).await?;
+    }
+    Ok(())
+}
+
+/// A step where nothing fails: it may be refused, and nothing else.
+async fn step_healed<S: Scenario>(scenario: &S, client: &Client) -> Result<(), Violation> {
+    match scenario.step(client).await {
+        Ok(()) | Err(Trouble::Refused(_)) => Ok(()),
+        Err(trouble) => Err(Violation::from(trouble).with("after everything was healed")),
+    }
+}
+
+/// A client that is alone in a healed world has a commit acknowledged, soon.
+async fn commits_something<S: Scenario>(scenario: &S, client: &Client) -> Result<(), Violation> {
+    let before = scenario.stats().commits;
+    for _ in 0..HEALED_STEPS_MAX {
+        step_healed(scenario, client).await?;
+        if scenario.stats().commits > before {
+            return Ok(());
+        }
+    }
+    let number = client.number;
+    Err(Violation::new(format!("client {number} of a healed world commits nothing in {HEALED_STEPS_MAX} steps")))
+}
+
+/// Without faults everything works: what happened is there, everything is sound, every client gets on, and an orderly
+/// close leaves nothing to recover.
+async fn epilogue<S: Scenario>(env: Env, config: Config, scenario: S, world: Handle) -> Result<(), Violation> {
+    let database = opening::open_healed(&env, &config).await?;
+    let connection = database.connect()?;
+    scenario.create(&connection).await?;
+    scenario.judge(&database).await?;
+    clients_get_on(&env, &database, &scenario, &world).await?;
     scenario.judge(&database).await?;
     drop(connection);
     let bytes = database.memory().used_bytes();

@@ -136,7 +136,7 @@ impl Client {
         }
     }
 
-    async fn transaction(&self) -> Result<(), Trouble> {
+    pub(crate) async fn transaction(&self) -> Result<(), Trouble> {
         let isolation = match self.pick(3) {
             2 => IsolationLevel::RepeatableRead,
             _ => IsolationLevel::ReadCommitted,

@@ -35,6 +35,8 @@ pub(super) struct Client {
 /// What a client's machine runs when it boots.
 pub(super) async fn boot(env: Env, network: SimNet, shared: Shared, node: usize, (number, start): (u64, u64)) {
     let mut client = Client::new(env, network, shared, node, number);
+    // A program that is started again without a crash would do the same again.
+    client.rng = client.rng.fork(&format!("start {start}"));
     while client.shared.goes_on(number, start) {
         let outcome = match client.connect().await {
             Ok(()) => client.step().await,
