@@ -196,6 +196,11 @@ impl Faults {
         FaultKind::ALL.iter().copied().filter(|kind| self.enabled(*kind))
     }
 
+    /// Whether a program may refuse everything until it is opened again: recoverable faults alone are no reason.
+    pub fn entitles_to_stop(&self) -> bool {
+        self.kinds().any(|kind| kind.class() != Class::Recoverable)
+    }
+
     /// What a crash may do to unsynced changes.
     pub(crate) fn crash(&self) -> Crash {
         Crash {

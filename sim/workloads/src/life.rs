@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use helios_env::sync::Mutex;
 use helios_env::{Env, Rng};
-use helios_sim::{Class, CrashKind, FaultKind, Faults, Handle, Stats, Stop, Violation, World};
+use helios_sim::{CrashKind, FaultKind, Faults, Handle, Stats, Stop, Violation, World};
 use helios_sql::execute::CancelReason;
 use heliosdb::{Config, Connection, Database, Rows, SqlState, ToSql};
 
@@ -58,7 +58,7 @@ pub(crate) trait Scenario: Clone + Send + Sync + 'static {
     }
 }
 
-/// What the faults of a world entitle its store to (see [`Class`]).
+/// What the faults of a world entitle its store to (see [`Faults::entitles_to_stop`]).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entitled {
     /// To refuse everything until it is opened again. Recoverable faults alone are no reason.
@@ -67,7 +67,7 @@ pub(crate) struct Entitled {
 
 impl Entitled {
     pub(crate) fn by(faults: &Faults) -> Entitled {
-        Entitled { to_stop: faults.kinds().any(|kind| kind.class() != Class::Recoverable) }
+        Entitled { to_stop: faults.entitles_to_stop() }
     }
 
     /// A store that stops although nothing entitles it to has broken a promise.

@@ -35,8 +35,10 @@ pub(crate) enum Trouble {
     Refused,
     /// The client left.
     Left,
-    /// The store refuses to go on until it is opened again.
-    Stopped,
+    /// The store was closed.
+    Closed,
+    /// It refuses to go on until it is opened again.
+    Stopped(Violation),
     Violation(Violation),
 }
 
@@ -49,7 +51,7 @@ impl From<Violation> for Trouble {
 impl From<Trouble> for Violation {
     fn from(trouble: Trouble) -> Violation {
         match trouble {
-            Trouble::Violation(violation) => violation,
+            Trouble::Violation(violation) | Trouble::Stopped(violation) => violation,
             other => Violation::new(format!("a client ends as {other:?}")),
         }
     }
@@ -60,7 +62,8 @@ impl From<Error> for Trouble {
         match error {
             Error::SerializationFailure(_) | Error::Deadlock { .. } | Error::LockNotAvailable(_) => Trouble::Refused,
             Error::Storage(StorageError::Full { .. }) => Trouble::Refused,
-            Error::Storage(StorageError::Closed | StorageError::Poisoned { .. }) => Trouble::Stopped,
+            Error::Storage(StorageError::Closed) => Trouble::Closed,
+            error @ Error::Storage(StorageError::Poisoned { .. }) => Trouble::Stopped(error.into()),
             error => Trouble::Violation(error.into()),
         }
     }

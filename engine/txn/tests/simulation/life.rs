@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use helios_env::Env;
+use helios_env::{Env, ErrorKind};
 use helios_env::sync::Mutex;
 use helios_sim::{Class, CrashKind, FaultKind, Handle, Stats, Stop, Violation, Workload, World};
 use helios_storage::{Error, Options, Storage};
@@ -29,6 +29,8 @@ struct Life {
     options: Options,
     ledger: Shared,
     deadlock_timeout: Duration,
+    /// The world's faults entitle the store to refuse everything until it is opened again.
+    may_stop: bool,
 }
 
 impl Life {
@@ -45,6 +47,7 @@ impl Life {
             options,
             ledger: Shared::default(),
             deadlock_timeout: Duration::from_millis(world.knob("deadlock timeout", &[5, 100])),
+            may_stop: world.faults().entitles_to_stop(),
         }
     }
 
@@ -57,6 +60,10 @@ impl Life {
                     return Ok(Some(helios_txn::Transactions::new(env.clone(), storage, report.last_xid + 1)));
                 }
                 Err(Error::Locked { .. }) if locked < UNLOCK_ATTEMPTS => locked += 1,
+                Err(Error::Io(error)) if !self.may_stop && error.kind() != ErrorKind::NoSpace => {
+                    let violation = Violation::from(error).with("opening the storage");
+                    return Err(violation.with("every fault of this world is recoverable").into());
+                }
                 Err(Error::Io(_)) if attempts < OPEN_ATTEMPTS => attempts += 1,
                 Err(Error::Io(_)) => return Ok(None),
                 Err(error) => return Err(Violation::from(error).into()),
@@ -85,6 +92,7 @@ impl Life {
         let mut tasks = Vec::new();
         for number in 0..clients {
             let (client, verdict) = (self.client(&transactions, &world, number), verdict.clone());
+            let may_stop = self.may_stop;
             tasks.push(env.spawn("client", async move {
                 for _ in 0..50 {
                     if verdict.lock().is_err() {
@@ -92,10 +100,14 @@ impl Life {
                     }
                     match client.step().await {
                         Ok(()) | Err(Trouble::Refused | Trouble::Left) => (),
-                        Err(Trouble::Stopped) => return,
-                        Err(Trouble::Violation(violation)) => {
+                        Err(Trouble::Closed) => return,
+                        Err(Trouble::Stopped(_)) if may_stop => return,
+                        Err(Trouble::Violation(violation) | Trouble::Stopped(violation)) => {
                             let violation = violation.with(format!("seen by client {}", client.number));
-                            *verdict.lock() = Err(violation);
+                            let mut verdict = verdict.lock();
+                            if verdict.is_ok() {
+                                *verdict = Err(violation);
+                            }
                             return;
                         }
                     }

@@ -6,6 +6,7 @@
 //!
 //! * what was acknowledged as durable is there, under the timestamp that was acknowledged;
 //! * commits are in the order in which they were enqueued;
+//! * under faults that are all recoverable it never refuses to go on until it is opened again;
 //! * what was refused is not there, ever; what one recovery has shown, there or not, is so for good;
 //! * whatever is missing is a suffix: no transaction is there while one before it is not;
 //! * when disks rot or misplace what they were given, operations may fail, naming the damage, and the log's last batch may be
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use helios_env::Env;
+use helios_env::{Env, ErrorKind};
 use helios_env::sync::Mutex;
 use helios_sim::{Class, FaultKind, Handle, Stats, Stop, Violation, Workload, World};
 use helios_storage::{
@@ -177,12 +178,16 @@ impl Commits {
     }
 
     /// `None`: the file system has shut itself down, and only a restart of the machine helps.
-    async fn open(env: &Env, options: &Options) -> Result<Option<Storage>, Trouble> {
+    async fn open(env: &Env, options: &Options, may_stop: bool) -> Result<Option<Storage>, Trouble> {
         let (mut attempts, mut locked) = (0, 0);
         loop {
             match Storage::open(env.clone(), options.clone()).await {
                 Ok((storage, _)) => return Ok(Some(storage)),
                 Err(Error::Locked { .. }) if locked < UNLOCK_ATTEMPTS => locked += 1,
+                Err(Error::Io(error)) if !may_stop && error.kind() != ErrorKind::NoSpace => {
+                    let violation = Violation::from(error).with("opening the storage");
+                    return Err(violation.with("every fault of this world is recoverable").into());
+                }
                 Err(Error::Io(_)) if attempts < OPEN_ATTEMPTS => attempts += 1,
                 Err(Error::Io(_)) => return Ok(None),
                 Err(error) => return Err(error.into()),
@@ -198,7 +203,8 @@ impl Commits {
         if disk_rots && world.choices().chance("rot while opening", 300_000) {
             world.set_faults(faults.clone().with(FaultKind::TransitRot, 150_000));
         }
-        let opened = Commits::open(&env, &options).await;
+        let may_stop = oracle.lock().may_stop;
+        let opened = Commits::open(&env, &options, may_stop).await;
         world.set_faults(faults);
         let Some(storage) = opened? else { return Ok(false) };
         let happened = match look(&storage, &oracle, true).await {
@@ -245,7 +251,7 @@ impl Commits {
     /// The disk heals, and what was written wrongly stays so: it is refused or reported, or what is shown is right.
     async fn last_look(env: Env, options: Options, oracle: Shared, world: Handle) -> Result<(), Violation> {
         let looked = async {
-            let Some(storage) = Commits::open(&env, &options).await? else { return Ok(()) };
+            let Some(storage) = Commits::open(&env, &options, true).await? else { return Ok(()) };
             let happened = look(&storage, &oracle, true).await?;
             oracle.lock().judge(&happened, Excuse::of(true, &world))?;
             Ok::<(), Trouble>(())
@@ -258,7 +264,8 @@ impl Commits {
 
     /// Without faults everything works, everything is clean, and nothing was leaked.
     async fn epilogue(env: Env, options: Options, oracle: Shared) -> Result<(), Violation> {
-        let storage = Commits::open(&env, &options).await?.ok_or(Violation::new("a healed disk does not open"))?;
+        let storage =
+            Commits::open(&env, &options, false).await?.ok_or(Violation::new("a healed disk does not open"))?;
         let happened = look(&storage, &oracle, true).await?;
         oracle.lock().judge(&happened, Excuse::None)?;
         let batch = WriteBatch {
@@ -335,6 +342,7 @@ impl Workload for Commits {
     fn run(&self, world: &World) -> Result<Stats, Violation> {
         let oracle = Shared::default();
         oracle.lock().disk_rots = self.disk_rots;
+        oracle.lock().may_stop = self.disk_rots || world.faults().entitles_to_stop();
         // Half a minute each: with thousands of tiny reads in a session, more of them is only waiting.
         let stuck_ppm = world.faults().ppm(FaultKind::StuckIo).min(1_000);
         world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));

@@ -91,6 +91,8 @@ pub(super) struct Oracle {
     pub(super) stats: Stats,
     /// The disk may rot.
     pub(super) disk_rots: bool,
+    /// The world's faults entitle the storage to refuse everything until it is opened again.
+    pub(super) may_stop: bool,
     clock: u64,
 }
 
