@@ -132,23 +132,14 @@ fn tame(world: &World) {
     {
         faults.set(kind, faults.ppm(kind).min(most));
     }
-    if !world.knob("disk faults", &[false, true]) {
-        let is_of_disk = |kind: &FaultKind| kind.class() != Class::Recoverable || DISK.contains(kind);
-        FaultKind::ALL.iter().filter(|kind| is_of_disk(kind)).for_each(|kind| faults.set(*kind, 0));
+    if !world.knob("other faults", &[false, true]) {
+        let is_kept = |kind: &FaultKind| kind.is_of_network() || CRASHES.contains(kind) || FaultKind::SHOWN_BY_CRASHES.contains(kind);
+        FaultKind::ALL.iter().filter(|kind| !is_kept(kind)).for_each(|kind| faults.set(*kind, 0));
     }
     world.set_faults(faults);
 }
 
-/// What a disk does to a process that lives.
-const DISK: [FaultKind; 7] = [
-    FaultKind::ShortRead,
-    FaultKind::ShortWrite,
-    FaultKind::ReadError,
-    FaultKind::NoSpace,
-    FaultKind::LatencySpike,
-    FaultKind::StuckIo,
-    FaultKind::ClockJump,
-];
+const CRASHES: [FaultKind; 2] = [FaultKind::PowerCut, FaultKind::ProcessKill];
 
 /// What a world draws for all of its machines.
 struct Plan {
