@@ -309,8 +309,10 @@ impl Workload for Commits {
     }
 
     fn faults(&self) -> Vec<FaultKind> {
-        // A disk that acknowledges a write and never makes it can take a commit back without a trace.
+        // A disk that acknowledges a write and never makes it can take a commit back without a trace. And this floor has no
+        // budget of memory.
         let mine = |kind: &FaultKind| match kind.class() {
+            _ if *kind == FaultKind::MemoryLimit => false,
             Class::Detectable => self.disk_rots && *kind != FaultKind::StaleRead,
             _ => true,
         };
