@@ -227,12 +227,19 @@ impl Client {
         let sql = format!("SELECT payload FROM ledger WHERE g = {number} AND part = 0");
         let Some(answer) = self.ask(&sql, "TDCZ").await? else { return Ok(()) };
         let payload = answer.rows.first().and_then(|row| row.first()).and_then(Option::as_deref);
-        if payload == Some(TOMBSTONE) {
-            self.env.sometimes("gateway: an outcome that nobody saw was none");
-            self.shared.ledger().is_not_there(group, "its tombstone stands")?;
-        } else {
-            self.env.sometimes("gateway: an outcome that nobody saw was a commit");
-            self.shared.ledger().is_there(group, "a tombstone met it")?;
+        match payload {
+            Some(TOMBSTONE) => {
+                self.env.sometimes("gateway: an outcome that nobody saw was none");
+                self.shared.ledger().is_not_there(group, "its tombstone stands")?;
+            }
+            Some(payload) if payload == group.payload(0) => {
+                self.env.sometimes("gateway: an outcome that nobody saw was a commit");
+                self.shared.ledger().is_there(group, "a tombstone met it")?;
+            }
+            other => {
+                let found = format!("{other:?} stands where group {number} or its tombstone must");
+                return Err(Violation::new(found).into());
+            }
         }
         Ok(())
     }
