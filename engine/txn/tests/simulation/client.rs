@@ -277,10 +277,20 @@ impl Work<'_> {
     async fn insert(&mut self, statement: &Statement, key: u8) -> Result<(), Trouble> {
         let row = self.row(statement);
         let inserted = self.transaction.insert(statement, ROWS, Bytes::copy_from_slice(&[key]), row).await?;
-        if let Inserted::Done = inserted {
-            let previous = self.changes.get(&key).and_then(|change| change.previous);
-            self.changes.insert(key, Change { is_live: true, previous });
-            self.client.ledger.lock().lock_row(self.id, key, RowLockMode::Update)?;
+        match inserted {
+            Inserted::Done => {
+                let previous = self.changes.get(&key).and_then(|change| change.previous);
+                self.changes.insert(key, Change { is_live: true, previous });
+                self.client.ledger.lock().lock_row(self.id, key, RowLockMode::Update)?;
+            }
+            // The statement has seen no row there: somebody else's, and newer than what it sees.
+            Inserted::Exists(version) => {
+                let at = statement.timestamp();
+                if writer_of(&version)? == self.id || version.commit_ts <= at {
+                    let what = format!("a statement that sees no row {key} at {at} is told that there is {version:?}");
+                    return Err(Violation::new(what).with(format!("in transaction {}", self.id)).into());
+                }
+            }
         }
         Ok(())
     }
