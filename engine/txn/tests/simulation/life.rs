@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use helios_env::{Env, ErrorKind};
 use helios_env::sync::Mutex;
+use helios_env::{Env, ErrorKind};
 use helios_sim::{Class, CrashKind, FaultKind, Handle, Stats, Stop, Violation, Workload, World};
 use helios_storage::{Error, Options, Storage};
 

@@ -135,7 +135,9 @@ fn tame(world: &World) {
         faults.set(kind, faults.ppm(kind).min(most));
     }
     if !world.knob("other faults", &[false, true]) {
-        let is_kept = |kind: &FaultKind| kind.is_of_network() || CRASHES.contains(kind) || FaultKind::SHOWN_BY_CRASHES.contains(kind);
+        let is_kept = |kind: &FaultKind| {
+            kind.is_of_network() || CRASHES.contains(kind) || FaultKind::SHOWN_BY_CRASHES.contains(kind)
+        };
         FaultKind::ALL.iter().filter(|kind| !is_kept(kind)).for_each(|kind| faults.set(*kind, 0));
     }
     world.set_faults(faults);

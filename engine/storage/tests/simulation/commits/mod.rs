@@ -21,8 +21,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use helios_env::{Env, ErrorKind};
 use helios_env::sync::Mutex;
+use helios_env::{Env, ErrorKind};
 use helios_sim::{Class, FaultKind, Handle, Stats, Stop, Violation, Workload, World};
 use helios_storage::{
     CommitTs, Direction, Durability, Entry, Error, KeyRange, Options, Snapshot, Space, Storage, Value, Write,
