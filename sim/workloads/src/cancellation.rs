@@ -14,7 +14,7 @@ use helios_sql::table::TableAccess;
 use helios_storage::{CommitTs, Direction, Entry, KeyRange, Options, Value};
 use heliosdb::{Config, Connection, Database};
 
-use crate::life::verify;
+use crate::life::{nothing_is_held, verify};
 
 fn config() -> Config {
     let storage = Options { cache_bytes: 0, memtable_bytes: 6 << 10, ..Options::tiny() };
@@ -83,7 +83,11 @@ fn drop_one(statements: &[&str], before: &str, after: &str, waits: u64) -> Resul
         database.checkpoint().await?;
         let rival = env.spawn("rival", hold_all_rows(env.clone(), database.connect()?));
         env.sleep(Duration::from_millis(5)).await;
-        if cancel_at(waits, connection.execute_batch_async(last)).await.is_some() {
+        if let Some(outcome) = cancel_at(waits, connection.execute_batch_async(last)).await {
+            outcome?;
+            rival.await;
+            nothing_is_held(&database).await?;
+            is_what_it_must_be(&state(&database).await?, before, after)?;
             return Ok(End::Through);
         }
         connection.execute_batch_async("ROLLBACK").await?;
@@ -97,12 +101,7 @@ fn drop_one(statements: &[&str], before: &str, after: &str, waits: u64) -> Resul
             connection.execute_batch_async(last).await?;
         }
         let reached = state(&database).await?;
-        if reached != after {
-            return Err(Violation::new("what is left is neither the state before nor the one after")
-                .with(format!("before {before}"))
-                .with(format!("found {reached}"))
-                .with(format!("after {after}")));
-        }
+        is_what_it_must_be(&reached, before, after)?;
         verify(&database).await.map_err(Violation::from)?;
         drop(connection);
         let bytes = database.memory().used_bytes();
@@ -112,6 +111,16 @@ fn drop_one(statements: &[&str], before: &str, after: &str, waits: u64) -> Resul
         Ok(End::Dropped { happened })
     };
     world.run(run).map_err(Violation::from)?
+}
+
+fn is_what_it_must_be(found: &str, before: &str, after: &str) -> Result<(), Violation> {
+    if found == after {
+        return Ok(());
+    }
+    Err(Violation::new("what is left is neither the state before nor the one after")
+        .with(format!("before {before}"))
+        .with(format!("found {found}"))
+        .with(format!("after {after}")))
 }
 
 /// The states before the first statement and after each, where none is dropped.
@@ -140,19 +149,6 @@ async fn hold_all_rows(env: Env, connection: Connection) {
     }
     env.sleep(Duration::from_millis(20)).await;
     drop(connection.execute_batch_async("COMMIT").await);
-}
-
-/// Every table can be locked against everybody: nobody holds anything.
-async fn nothing_is_held(database: &Database) -> Result<(), Violation> {
-    let connection: Connection = database.connect()?;
-    connection.execute_batch_async("SET lock_timeout = '10s'").await?;
-    let names: Vec<String> = database.catalog().tables().map(|table| table.name.clone()).collect();
-    for name in names {
-        let lock = format!("BEGIN; LOCK TABLE \"{name}\" IN ACCESS EXCLUSIVE MODE; COMMIT");
-        let locked = connection.execute_batch_async(&lock).await;
-        locked.map_err(|error| Violation::from(error).with("a statement that was dropped still holds a lock"))?;
-    }
-    Ok(())
 }
 
 fn access(database: &Database, table: &str) -> Result<TableAccess, Violation> {

@@ -4,7 +4,7 @@
 //!   safety:    sessions under faults, each cut off somewhere; every opening is judged
 //!   heal:      nothing fails any more
 //!   liveness:  several clients get on with it and each commits something, within a minute of simulated time; nothing is
-//!              left over: no memory, no files, no work for the next opening
+//!              left over: no lock, no memory, no files, no work for the next opening
 //! ```
 //!
 //! The world draws how many times the database is opened, how many clients work on it each time and how each of these
@@ -321,6 +321,20 @@ pub(crate) async fn verify(database: &Database) -> Result<(), Trouble> {
     Err(report.problems.into_iter().fold(violation, Violation::with).into())
 }
 
+/// Every table and every row of it can be locked against everybody at once: nobody holds anything.
+pub(crate) async fn nothing_is_held(database: &Database) -> Result<(), Violation> {
+    let connection = database.connect()?;
+    let names: Vec<String> = database.catalog().tables().map(|table| table.name.clone()).collect();
+    for name in names {
+        let lock = format!(
+            "BEGIN; SELECT FROM \"{name}\" FOR UPDATE NOWAIT; LOCK TABLE \"{name}\" IN ACCESS EXCLUSIVE MODE NOWAIT; COMMIT"
+        );
+        let locked = connection.execute_batch_async(&lock).await;
+        locked.map_err(|error| Violation::from(error).with(format!("somebody who is gone holds a lock on {name}")))?;
+    }
+    Ok(())
+}
+
 /// The disk heals, and what was written wrongly stays so: it is refused or reported, or what is shown is right.
 async fn last_look<S: Scenario>(env: Env, config: Config, scenario: S) -> Result<(), Violation> {
     let looked = async {
@@ -402,6 +416,7 @@ async fn epilogue<S: Scenario>(env: Env, config: Config, scenario: S, world: Han
     scenario.judge(&database).await?;
     clients_get_on(&env, &database, &scenario, &world).await?;
     scenario.judge(&database).await?;
+    nothing_is_held(&database).await?;
     drop(connection);
     let bytes = database.memory().used_bytes();
     if bytes > 0 {
