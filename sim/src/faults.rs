@@ -139,7 +139,7 @@ impl FaultKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults {
     ppm: [u32; KINDS],
-    /// A kind that has one meets only files whose path ends so.
+    /// A kind of the disk's that has one meets only files that were opened under a path that ends so.
     suffix: [Option<&'static str>; KINDS],
 }
 
@@ -166,7 +166,8 @@ impl Faults {
         self.ppm[kind as usize] = ppm.min(MILLION);
     }
 
-    /// The same with `kind` at files only whose path ends with `suffix`.
+    /// The same with `kind`, one of the disk's, at files only whose path ends with `suffix`: the path under which a file
+    /// was opened, whatever it is called by now, and the first of the two of a rename.
     #[must_use]
     pub fn within(mut self, kind: FaultKind, suffix: &'static str) -> Faults {
         self.suffix[kind as usize] = Some(suffix);
