@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use helios_env::sync::Mutex;
 use helios_env::{Env, ErrorKind};
-use helios_sim::{Class, CrashKind, FaultKind, Handle, Stats, Stop, Violation, Workload, World};
+use helios_sim::{
+    Class, CrashKind, FaultKind, Handle, OpenFailure, Stats, Stop, Violation, Workload, World, open_patiently,
+};
 use helios_storage::{Error, Options, Storage};
 
 use crate::client::{self, Client, Trouble};
 use crate::ledger::Ledger;
 
-/// How often opening is tried while faults fire, and while the last tasks of a dropped storage end.
-const OPEN_ATTEMPTS: u32 = 40;
-const UNLOCK_ATTEMPTS: u32 = 2_000;
-
+/// Sizes of memtables.
+const MEMTABLES_BYTES: [usize; 3] = [2 << 10, 6 << 10, 40 << 10];
 /// Steps in which the client of a healed world must have had a commit acknowledged.
 const HEALED_STEPS_MAX: u32 = 40;
 
@@ -35,16 +35,8 @@ struct Life {
 
 impl Life {
     fn draw(world: &World) -> Life {
-        let options = Options {
-            log_block_bytes: world.knob("log block", &[512, 4096]),
-            batch_bytes_max: world.knob("batch bytes", &[300, 2 << 10, 64 << 10]),
-            memtable_bytes: world.knob("memtable bytes", &[2 << 10, 6 << 10, 40 << 10]),
-            cache_bytes: world.knob("cache bytes", &[0, 4 << 10, 1 << 20]),
-            filters: world.knob("filters", &[true, false]),
-            ..Options::tiny()
-        };
         Life {
-            options,
+            options: Options::drawn(MEMTABLES_BYTES, &mut |name, sizes| world.knob(name, sizes)),
             ledger: Shared::default(),
             deadlock_timeout: Duration::from_millis(world.knob("deadlock timeout", &[5, 100])),
             may_stop: world.faults().entitles_to_stop(),
@@ -53,23 +45,14 @@ impl Life {
 
     /// `None`: the file system has shut itself down, and only a restart of the machine helps.
     async fn open(&self, env: &Env) -> Result<Option<helios_txn::Transactions>, Trouble> {
-        let (mut attempts, mut locked) = (0, 0);
-        loop {
-            match Storage::open(env.clone(), self.options.clone()).await {
-                Ok((storage, report)) => {
-                    return Ok(Some(helios_txn::Transactions::new(env.clone(), storage, report.last_xid + 1)));
-                }
-                Err(Error::Locked { .. }) if locked < UNLOCK_ATTEMPTS => locked += 1,
-                Err(Error::Io(error)) if !self.may_stop && error.kind() != ErrorKind::NoSpace => {
-                    let violation = Violation::from(error).with("opening the storage");
-                    return Err(violation.with("every fault of this world is recoverable").into());
-                }
-                Err(Error::Io(_)) if attempts < OPEN_ATTEMPTS => attempts += 1,
-                Err(Error::Io(_)) => return Ok(None),
-                Err(error) => return Err(Violation::from(error).into()),
-            }
-            env.sleep(Duration::from_millis(50)).await;
-        }
+        let open = || Storage::open(env.clone(), self.options.clone());
+        let opened = open_patiently(env, open, |error| match error {
+            Error::Locked { .. } => OpenFailure::Locked,
+            Error::Io(error) if self.may_stop || error.kind() == ErrorKind::NoSpace => OpenFailure::Transient,
+            _ => OpenFailure::Final,
+        });
+        let opened = opened.await.map_err(Violation::from)?;
+        Ok(opened.map(|(storage, report)| helios_txn::Transactions::new(env.clone(), storage, report.last_xid + 1)))
     }
 
     fn client(&self, transactions: &helios_txn::Transactions, world: &Handle, number: usize) -> Client {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use helios_env::sync::Mutex;
 use helios_env::{Env, ErrorKind};
-use helios_sim::{Class, FaultKind, Handle, Stats, Stop, Violation, Workload, World};
+use helios_sim::{Class, FaultKind, Handle, OpenFailure, Stats, Stop, Violation, Workload, World, open_patiently};
 use helios_storage::{
     CommitTs, Direction, Durability, Entry, Error, KeyRange, Options, Snapshot, Space, Storage, Value, Write,
     WriteBatch,
@@ -156,44 +156,19 @@ pub(crate) struct Commits {
     pub(crate) disk_rots: bool,
 }
 
-/// How often opening is tried while faults fire, and while the last tasks of a dropped storage end.
-const OPEN_ATTEMPTS: u32 = 40;
-const UNLOCK_ATTEMPTS: u32 = 2_000;
+/// Sizes of memtables.
+const MEMTABLES_BYTES: [usize; 3] = [2 << 10, 6 << 10, 40 << 10];
 
 impl Commits {
-    fn options(world: &World) -> Options {
-        Options {
-            segment_bytes: world.knob("segment bytes", &[4 << 10, 16 << 10, 64 << 10]),
-            log_block_bytes: world.knob("log block", &[512, 4096]),
-            batch_bytes_max: world.knob("batch bytes", &[300, 2 << 10, 64 << 10]),
-            memtable_bytes: world.knob("memtable bytes", &[2 << 10, 6 << 10, 40 << 10]),
-            immutable_memtables_max: world.knob("immutable memtables", &[1, 2]),
-            table_bytes: world.knob("table bytes", &[4 << 10, 16 << 10]),
-            level1_bytes: world.knob("level 1 bytes", &[8 << 10, 32 << 10]),
-            cache_bytes: world.knob("cache bytes", &[0, 4 << 10, 1 << 20]),
-            compress: world.knob("compress", &[false, true]),
-            filters: world.knob("filters", &[true, false]),
-            ..Options::tiny()
-        }
-    }
-
     /// `None`: the file system has shut itself down, and only a restart of the machine helps.
     async fn open(env: &Env, options: &Options, may_stop: bool) -> Result<Option<Storage>, Trouble> {
-        let (mut attempts, mut locked) = (0, 0);
-        loop {
-            match Storage::open(env.clone(), options.clone()).await {
-                Ok((storage, _)) => return Ok(Some(storage)),
-                Err(Error::Locked { .. }) if locked < UNLOCK_ATTEMPTS => locked += 1,
-                Err(Error::Io(error)) if !may_stop && error.kind() != ErrorKind::NoSpace => {
-                    let violation = Violation::from(error).with("opening the storage");
-                    return Err(violation.with("every fault of this world is recoverable").into());
-                }
-                Err(Error::Io(_)) if attempts < OPEN_ATTEMPTS => attempts += 1,
-                Err(Error::Io(_)) => return Ok(None),
-                Err(error) => return Err(error.into()),
-            }
-            env.sleep(std::time::Duration::from_millis(50)).await;
-        }
+        let open = || Storage::open(env.clone(), options.clone());
+        let opened = open_patiently(env, open, |error| match error {
+            Error::Locked { .. } => OpenFailure::Locked,
+            Error::Io(error) if may_stop || error.kind() == ErrorKind::NoSpace => OpenFailure::Transient,
+            _ => OpenFailure::Final,
+        });
+        Ok(opened.await?.map(|(storage, _)| storage))
     }
 
     /// One opening of the storage: judge what it shows, work, and perhaps close. `false`: see [`Commits::open`].
@@ -348,7 +323,7 @@ impl Workload for Commits {
         // Half a minute each: with thousands of tiny reads in a session, more of them is only waiting.
         let stuck_ppm = world.faults().ppm(FaultKind::StuckIo).min(1_000);
         world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
-        let options = Commits::options(world);
+        let options = Options::drawn(MEMTABLES_BYTES, &mut |name, sizes| world.knob(name, sizes));
         let rounds = world.knob("rounds", &[3, 5, 8]);
         let faults = world.faults();
         for _ in 0..rounds {
