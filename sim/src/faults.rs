@@ -161,6 +161,13 @@ impl Faults {
         self
     }
 
+    /// The same with `kind` at no more than `ppm` parts per million.
+    #[must_use]
+    pub fn at_most(self, kind: FaultKind, ppm: u32) -> Faults {
+        let ppm = self.ppm(kind).min(ppm);
+        self.with(kind, ppm)
+    }
+
     /// Sets `kind` to `ppm` parts per million.
     pub fn set(&mut self, kind: FaultKind, ppm: u32) {
         self.ppm[kind as usize] = ppm.min(MILLION);

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use helios_env::sync::Mutex;
 use helios_env::{Env, Rng};
-use helios_sim::{CrashKind, FaultKind, Faults, Handle, Stats, Stop, Violation, World};
+use helios_sim::{CrashKind, FaultKind, Faults, Handle, Stats, Violation, World};
 use helios_sql::execute::CancelReason;
 use heliosdb::{Config, Connection, Database, Rows, SqlState, ToSql};
 
@@ -138,8 +138,7 @@ impl Client {
 /// Lives a life of `scenario` in `world`.
 pub(crate) fn live<S: Scenario>(world: &World, scenario: &S) -> Result<Stats, Violation> {
     // Half a minute each: with thousands of tiny reads in a session, more of them is only waiting.
-    let stuck_ppm = world.faults().ppm(FaultKind::StuckIo).min(1_000);
-    world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
+    world.set_faults(world.faults().at_most(FaultKind::StuckIo, 1_000));
     let config = opening::config(world);
     let entitled = Entitled::by(&world.faults());
     let sessions = world.knob("sessions", &[2, 3, 5]);
@@ -151,14 +150,9 @@ pub(crate) fn live<S: Scenario>(world: &World, scenario: &S) -> Result<Stats, Vi
         plan_crash(world, number);
         let (scenario, config) = (scenario.clone(), config.clone());
         let session = Session { scenario, config, world: world.handle(), number, entitled };
-        let goes_on = match world.run(session.run(world.env())) {
-            Ok(Err(Trouble::Damage(_) | Trouble::Stopped(_))) if disk_rots => break,
-            Ok(outcome) => outcome?,
-            Err(Stop::Crashed(_)) => true,
-            Err(stop) => return Err(stop.into()),
-        };
-        if !goes_on || world.knob("cut the power between sessions", &[false, true]) {
-            world.crash(CrashKind::Power);
+        match world.session(session.run(world.env())) {
+            Err(Trouble::Damage(_) | Trouble::Stopped(_)) if disk_rots => break,
+            other => other?,
         }
     }
     world.heal();

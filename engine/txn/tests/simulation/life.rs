@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use helios_env::sync::Mutex;
 use helios_env::{Env, ErrorKind};
-use helios_sim::{
-    Class, CrashKind, FaultKind, Handle, OpenFailure, Stats, Stop, Violation, Workload, World, open_patiently,
-};
+use helios_sim::{Class, FaultKind, Handle, OpenFailure, Stats, Violation, Workload, World, open_patiently};
 use helios_storage::{Error, Options, Storage};
 
 use crate::client::{self, Client, Trouble};
@@ -165,18 +163,10 @@ impl Workload for Transactions {
 
     fn run(&self, world: &World) -> Result<Stats, Violation> {
         // Half a minute each: more of them is only waiting.
-        let stuck_ppm = world.faults().ppm(FaultKind::StuckIo).min(1_000);
-        world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
+        world.set_faults(world.faults().at_most(FaultKind::StuckIo, 1_000));
         let life = Life::draw(world);
         for _ in 0..world.knob("rounds", &[2, 3, 5]) {
-            let goes_on = match world.run(life.clone().session(world.env(), world.handle())) {
-                Ok(outcome) => outcome?,
-                Err(Stop::Crashed(_)) => true,
-                Err(stop) => return Err(stop.into()),
-            };
-            if !goes_on || world.knob("cut the power between sessions", &[false, true]) {
-                world.crash(CrashKind::Power);
-            }
+            world.session(life.clone().session(world.env(), world.handle()))?;
         }
         world.heal();
         world.run(life.clone().epilogue(world.env(), world.handle()))??;

@@ -132,7 +132,7 @@ fn tame(world: &World) {
     for (kind, most) in
         [(Partition, 500), (OneWayPartition, 500), (HalfClose, 5_000), (ConnectionReset, 5_000), (StuckIo, 300)]
     {
-        faults.set(kind, faults.ppm(kind).min(most));
+        faults = faults.at_most(kind, most);
     }
     if !world.knob("other faults", &[false, true]) {
         let is_kept = |kind: &FaultKind| {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use helios_env::sync::Mutex;
 use helios_env::{Env, ErrorKind};
-use helios_sim::{Class, FaultKind, Handle, OpenFailure, Stats, Stop, Violation, Workload, World, open_patiently};
+use helios_sim::{Class, FaultKind, Handle, OpenFailure, Stats, Violation, Workload, World, open_patiently};
 use helios_storage::{
     CommitTs, Direction, Durability, Entry, Error, KeyRange, Options, Snapshot, Space, Storage, Value, Write,
     WriteBatch,
@@ -321,22 +321,16 @@ impl Workload for Commits {
         oracle.lock().disk_rots = self.disk_rots;
         oracle.lock().may_stop = self.disk_rots || world.faults().entitles_to_stop();
         // Half a minute each: with thousands of tiny reads in a session, more of them is only waiting.
-        let stuck_ppm = world.faults().ppm(FaultKind::StuckIo).min(1_000);
-        world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
+        world.set_faults(world.faults().at_most(FaultKind::StuckIo, 1_000));
         let options = Options::drawn(MEMTABLES_BYTES, &mut |name, sizes| world.knob(name, sizes));
         let rounds = world.knob("rounds", &[3, 5, 8]);
         let faults = world.faults();
         for _ in 0..rounds {
             world.set_faults(faults.clone());
             let session = Commits::session(world.env(), options.clone(), oracle.clone(), world.handle());
-            let goes_on = match world.run(session) {
-                Ok(Err(Trouble::Storage(_))) if self.disk_rots => break,
-                Ok(verdict) => verdict?,
-                Err(Stop::Crashed(_)) => true,
-                Err(stop) => return Err(stop.into()),
-            };
-            if !goes_on || world.knob("cut the power between sessions", &[false, true]) {
-                world.crash(helios_sim::CrashKind::Power);
+            match world.session(session) {
+                Err(Trouble::Storage(_)) if self.disk_rots => break,
+                other => other?,
             }
         }
         world.heal();
