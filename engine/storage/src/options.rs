@@ -100,9 +100,9 @@ impl Options {
         }
     }
 
-    /// Sizes at which everything that large stores do happens within a few commits, and now and then sizes at which it does
-    /// not; `draw` says which of those that it is shown (0 and 1 for no and yes). `memtables_bytes`: those of memtables, which
-    /// depend on how much a floor writes.
+    /// Sizes at which everything that large stores do happens within a few commits, and now and then sizes at which it
+    /// does not; `draw` says which of those that it is shown (0 and 1 for no and yes). `memtables_bytes`: those of
+    /// memtables, which depend on how much a floor writes.
     pub fn drawn(memtables_bytes: [usize; 3], draw: &mut dyn FnMut(&'static str, &[usize]) -> usize) -> Options {
         Options {
             segment_bytes: draw("segment bytes", &[4 << 10, 16 << 10, 64 << 10]) as u64,

@@ -1,9 +1,10 @@
 //! Statements dropped at every one of their waits.
 //!
-//! A client that leaves drops the future of its statement wherever that waits: for a lock, for a block, for the log. For each
-//! statement of a script there is a world for its first wait, one for its second, and so on until it gets through. Each
-//! time what is left must be as if the statement had not begun, or as if it had ended; its connection works on; no lock,
-//! no memory and no half of an index entry stays behind; and the statement, run again, does what it would have done.
+//! A client that leaves drops the future of its statement wherever that waits: for a lock, for a block, for the log.
+//! For each statement of a script there is a world for its first wait, one for its second, and so on until it gets
+//! through. Each time what is left must be as if the statement had not begun, or as if it had ended; its connection
+//! works on; no lock, no memory and no half of an index entry stays behind; and the statement, run again, does what it
+//! would have done.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -19,7 +19,8 @@
 //! * transactions, batches and COPYs are there as a whole or not at all, in every snapshot;
 //! * messages are well formed, come in an order that the protocol allows, and answer their own questions.
 //!
-//! Then everything heals, and every client must finish soon, each with a commit acknowledged; no session of a client that is gone is left, and no lock.
+//! Then everything heals, and every client must finish soon, each with a commit acknowledged; no session of a client
+//! that is gone is left, and no lock.
 
 mod client;
 mod ledger;

@@ -4,10 +4,10 @@
 //! unique index: single statements and blocks, at READ COMMITTED and REPEATABLE READ, with savepoints, durable and not,
 //! left half way. What they were told goes to the [`oracle`], which explains every state that anybody sees:
 //!
-//! * after each recovery: what was acknowledged is there, what was refused or rolled back is not, what is missing is a suffix
-//!   of the order of commits, what one recovery has shown stays;
-//! * in every snapshot, while the clients run: the rows are those that the visible transactions leave behind, whichever index
-//!   finds them;
+//! * after each recovery: what was acknowledged is there, what was refused or rolled back is not, what is missing is a
+//!   suffix of the order of commits, what one recovery has shown stays;
+//! * in every snapshot, while the clients run: the rows are those that the visible transactions leave behind, whichever
+//!   index finds them;
 //! * at REPEATABLE READ: statements write exactly the rows that the snapshot and their own transaction show them.
 
 mod oracle;

@@ -9,8 +9,8 @@
 //! * under faults that are all recoverable it never refuses to go on until it is opened again;
 //! * what was refused is not there, ever; what one recovery has shown, there or not, is so for good;
 //! * whatever is missing is a suffix: no transaction is there while one before it is not;
-//! * when disks rot or misplace what they were given, operations may fail, naming the damage, and the log's last batch may be
-//!   taken for a torn write; but nothing is ever answered wrongly;
+//! * when disks rot or misplace what they were given, operations may fail, naming the damage, and the log's last batch
+//!   may be taken for a torn write; but nothing is ever answered wrongly;
 //! * every row, sequence and deletion is exactly what the transactions that happened leave behind, at the newest timestamp
 //!   and, while the clients run, at every snapshot that they take, for as long as they keep it.
 
