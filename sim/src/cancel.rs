@@ -1,7 +1,7 @@
 //! Futures dropped half way: a client that disconnects, a statement that times out.
 //!
-//! By luck, [`crate::Handle::cancellable`] drops a future at one of its waits in so many; [`cancel_at`] drops it at the wait that
-//! it is told, so that a test can go through all of them.
+//! By luck, [`crate::Handle::cancellable`] drops a future at one of its waits in so many; [`cancel_at`] drops it at the
+//! wait that it is told, so that a test can go through all of them.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -96,11 +96,19 @@ impl Core {
 
     /// Whether `kind` happens now; it then counts as fired.
     pub(crate) fn fault(&self, kind: FaultKind) -> bool {
-        let happens = self.draw(kind.name(), &[kind]).is_some();
-        if happens {
+        self.fires(kind, self.draw(kind.name(), &[kind]))
+    }
+
+    /// The same for an operation on the file at `path`.
+    pub(crate) fn fault_at(&self, kind: FaultKind, path: &str) -> bool {
+        self.fires(kind, self.draw_at(kind.name(), &[kind], path))
+    }
+
+    fn fires(&self, kind: FaultKind, drawn: Option<FaultKind>) -> bool {
+        if drawn.is_some() {
             self.fired(kind);
         }
-        happens
+        drawn.is_some()
     }
 
     /// Which of `kinds` happens now, if any. One decision, and none when all are switched off. It does not count as

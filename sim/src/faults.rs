@@ -150,7 +150,7 @@ impl FaultKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults {
     ppm: [u32; KINDS],
-    /// A kind that has one meets only files whose path ends so.
+    /// A kind of the disk's that has one meets only files that were opened under a path that ends so.
     suffix: [Option<&'static str>; KINDS],
 }
 
@@ -172,12 +172,20 @@ impl Faults {
         self
     }
 
+    /// The same with `kind` at no more than `ppm` parts per million.
+    #[must_use]
+    pub fn at_most(self, kind: FaultKind, ppm: u32) -> Faults {
+        let ppm = self.ppm(kind).min(ppm);
+        self.with(kind, ppm)
+    }
+
     /// Sets `kind` to `ppm` parts per million.
     pub fn set(&mut self, kind: FaultKind, ppm: u32) {
         self.ppm[kind as usize] = ppm.min(MILLION);
     }
 
-    /// The same with `kind` at files only whose path ends with `suffix`.
+    /// The same with `kind`, one of the disk's, at files only whose path ends with `suffix`: the path under which a file
+    /// was opened, whatever it is called by now, and the first of the two of a rename.
     #[must_use]
     pub fn within(mut self, kind: FaultKind, suffix: &'static str) -> Faults {
         self.suffix[kind as usize] = Some(suffix);
@@ -205,6 +213,11 @@ impl Faults {
     /// The kinds that can happen.
     pub fn kinds(&self) -> impl Iterator<Item = FaultKind> + '_ {
         FaultKind::ALL.iter().copied().filter(|kind| self.enabled(*kind))
+    }
+
+    /// Whether a program may refuse everything until it is opened again: recoverable faults alone are no reason.
+    pub fn entitles_to_stop(&self) -> bool {
+        self.kinds().any(|kind| kind.class() != Class::Recoverable)
     }
 
     /// What a crash may do to unsynced changes.

@@ -67,6 +67,7 @@ mod faults;
 pub mod marks;
 pub mod network;
 mod panics;
+mod patience;
 pub mod swarm;
 mod timeline;
 pub mod trace;
@@ -86,6 +87,7 @@ pub use explore::{Explore, Explored, Ledger, explore};
 pub use faults::{Class, FaultCounts, FaultKind, Faults};
 pub use marks::{Buggify, Marks};
 pub use network::{NetworkError, NetworkOptions, SimListener, SimNet, SimStream};
+pub use patience::{OpenFailure, open_patiently};
 pub use swarm::{
     Bundle, Failure, Life, Shrunk, Stats, Swarm, SwarmReport, Workload, failures_directory, live, replay, shrink, swarm,
 };

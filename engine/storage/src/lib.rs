@@ -6,9 +6,9 @@
 //!   branch u32 | storage id u64 | user key | !commit_ts u64   ──▶   row | deleted | moved to
 //! ```
 //!
-//! A commit is one record of the log ([`WriteBatch`]), durable before it is acknowledged, and gets a timestamp in the order of
-//! the log. A read happens at a timestamp ([`Snapshot`]) and sees exactly the commits up to it. That is all that the
-//! transaction floor needs: conflicts, locks and visibility of own writes are its business.
+//! A commit is one record of the log ([`WriteBatch`]), durable before it is acknowledged, and gets a timestamp in the
+//! order of the log. A read happens at a timestamp ([`Snapshot`]) and sees exactly the commits up to it. That is all
+//! that the transaction floor needs: conflicts, locks and visibility of own writes are its business.
 //!
 //! ```text
 //!              Storage ── commit ──▶ log (wal/)          one batch, one write, one sync, many commits

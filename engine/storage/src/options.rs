@@ -99,4 +99,23 @@ impl Options {
             ..Options::default()
         }
     }
+
+    /// Sizes at which everything that large stores do happens within a few commits, and now and then sizes at which it
+    /// does not; `draw` says which of those that it is shown (0 and 1 for no and yes). `memtables_bytes`: those of
+    /// memtables, which depend on how much a floor writes.
+    pub fn drawn(memtables_bytes: [usize; 3], draw: &mut dyn FnMut(&'static str, &[usize]) -> usize) -> Options {
+        Options {
+            segment_bytes: draw("segment bytes", &[4 << 10, 16 << 10, 64 << 10]) as u64,
+            log_block_bytes: draw("log block", &[512, 4096]),
+            batch_bytes_max: draw("batch bytes", &[300, 2 << 10, 64 << 10]),
+            memtable_bytes: draw("memtable bytes", &memtables_bytes),
+            immutable_memtables_max: draw("immutable memtables", &[1, 2]),
+            table_bytes: draw("table bytes", &[4 << 10, 16 << 10]) as u64,
+            level1_bytes: draw("level 1 bytes", &[8 << 10, 32 << 10]) as u64,
+            cache_bytes: draw("cache bytes", &[0, 4 << 10, 1 << 20]),
+            compress: draw("compress", &[0, 1]) == 1,
+            filters: draw("filters", &[1, 0]) == 1,
+            ..Options::tiny()
+        }
+    }
 }

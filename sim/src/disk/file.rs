@@ -113,7 +113,7 @@ impl SimFile {
             mount.trace(operation, &at.path, Some(at.ino), [0, len, 0], result.as_ref().map(|()| len));
             result.map_err(|error| error.at(&at.path))
         });
-        self.mount.submit(Cost::Write, true, change)
+        self.mount.submit(Cost::Write, &self.at.path, true, change)
     }
 }
 
@@ -124,7 +124,7 @@ impl File for SimFile {
         }
         let at = self.at.clone();
         let read = self.holding(move |mount, state| at.read(mount, state, offset, buf));
-        self.mount.submit(Cost::Read, false, read)
+        self.mount.submit(Cost::Read, &self.at.path, false, read)
     }
 
     fn write_at(&self, offset: u64, buf: Buf) -> Pending<Io> {
@@ -137,7 +137,7 @@ impl File for SimFile {
         let id = self.launch(offset, &buf);
         let at = self.at.clone();
         let write = self.holding(move |mount, state| Io { result: at.land(mount, state, id), buf });
-        self.mount.after_latency(Cost::Write, write)
+        self.mount.after_latency(Cost::Write, &self.at.path, write)
     }
 
     fn write_at_and_sync(&self, offset: u64, buf: Buf) -> Pending<Io> {
@@ -152,7 +152,7 @@ impl File for SimFile {
         let mount = &self.mount;
         let (began, task) = (mount.core.timeline.now(), mount.core.executor.running());
         // Two events, and the node may crash between them.
-        match mount.latency(Cost::Write) {
+        match mount.latency(Cost::Write, &at.path) {
             None => {
                 let submitted = Submitted { mount, began, task };
                 let (result, covered) = at.land_for_sync(&submitted, id);
@@ -181,7 +181,7 @@ impl File for SimFile {
                     } else if later.admit(true) {
                         let mount = later.clone();
                         let began = mount.core.timeline.now();
-                        let latency = mount.latency(Cost::Sync).unwrap_or_default();
+                        let latency = mount.latency(Cost::Sync, &at.path).unwrap_or_default();
                         let sync = move || {
                             if !later.incarnation.is_dead() {
                                 let submitted = Submitted { mount: &later, began, task };
@@ -209,7 +209,7 @@ impl File for SimFile {
         let covered = self.mount.disk.state.lock().last_seq();
         let at = self.at.clone();
         let sync = self.holding(move |mount, state| at.sync(mount, state, covered));
-        self.mount.after_latency(Cost::Sync, sync)
+        self.mount.after_latency(Cost::Sync, &self.at.path, sync)
     }
 
     fn allocate(&self, len: u64) -> Pending<Result<()>> {
@@ -418,7 +418,7 @@ impl Place {
 
     fn sync(&self, mount: &Submitted<'_>, state: &mut DiskState, covered: u64) -> Result<()> {
         let result = Mount::alive(state, "sync").and_then(|()| {
-            if !mount.core.fault(FaultKind::SyncError) {
+            if !mount.core.fault_at(FaultKind::SyncError, &self.path) {
                 state.sync(self.ino, covered);
                 return Ok(());
             }

@@ -1,4 +1,5 @@
-//! A disk that keeps exactly the promises of its [`DeviceProfile`], and fails in every way that the world's [`crate::Faults`] allow.
+//! A disk that keeps exactly the promises of its [`DeviceProfile`], and fails in every way that the world's
+//! [`crate::Faults`] allow.
 //!
 //! Seen by a program it is [`helios_env::Disk`]. Seen by a test it is a [`SimDisk`]: what is on it, what would be on
 //! it after a power cut, how many operations it has seen, and whether it is damaged.

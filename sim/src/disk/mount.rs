@@ -112,8 +112,8 @@ impl Mount {
         }
     }
 
-    /// How long an operation takes; `None` when it is done at once.
-    pub(crate) fn latency(&self, cost: Cost) -> Option<Duration> {
+    /// How long an operation on the file at `path` takes; `None` when it is done at once.
+    pub(crate) fn latency(&self, cost: Cost, path: &str) -> Option<Duration> {
         let Timing::Delayed { read, write, sync } = self.disk.timing else { return None };
         let base = match cost {
             Cost::Look | Cost::Read => read,
@@ -121,7 +121,7 @@ impl Mount {
             Cost::Sync => sync,
         };
         let usual = base * (1 + self.core.choices.pick("disk.latency", 8) as u32);
-        let spike = self.core.draw("disk.slow", &[FaultKind::LatencySpike, FaultKind::StuckIo]);
+        let spike = self.core.draw_at("disk.slow", &[FaultKind::LatencySpike, FaultKind::StuckIo], path);
         if let Some(kind) = spike {
             self.core.fired(kind);
         }
@@ -136,10 +136,11 @@ impl Mount {
     pub(crate) fn after_latency<T: Send + 'static>(
         self: &Arc<Self>,
         cost: Cost,
+        path: &str,
         perform: impl FnOnce(&Submitted<'_>, &mut DiskState) -> T + Send + 'static,
     ) -> Pending<T> {
         let (began, task) = (self.core.timeline.now(), self.core.executor.running());
-        match self.latency(cost) {
+        match self.latency(cost, path) {
             None => {
                 let value = perform(&Submitted { mount: self, began, task }, &mut self.disk.state.lock());
                 Pending::ready(value)
@@ -162,10 +163,11 @@ impl Mount {
     pub(crate) fn submit<T: Send + 'static>(
         self: &Arc<Self>,
         cost: Cost,
+        path: &str,
         changes: bool,
         perform: impl FnOnce(&Submitted<'_>, &mut DiskState) -> T + Send + 'static,
     ) -> Pending<T> {
-        if self.admit(changes) { self.after_latency(cost, perform) } else { never() }
+        if self.admit(changes) { self.after_latency(cost, path, perform) } else { never() }
     }
 
     /// Fails a write-like operation that needs space, when the disk is or becomes full.
@@ -197,10 +199,11 @@ impl Mount {
         [changes, needs_space]: [bool; 2],
         perform: impl FnOnce(&Submitted<'_>, &mut DiskState, &str) -> Result<T> + Send + 'static,
     ) -> Pending<Result<T>> {
-        let path: Arc<str> = path.into();
+        let owned: Arc<str> = path.into();
         let cost = if changes { Cost::Write } else { Cost::Look };
-        self.submit(cost, changes, move |mount, state| {
-            let result = mount.refuse_names(state, operation, changes, needs_space);
+        self.submit(cost, path, changes, move |mount, state| {
+            let path = owned;
+            let result = mount.refuse_names(state, operation, &path, [changes, needs_space]);
             let result = result.and_then(|()| perform(mount, state, &path));
             mount.trace(operation, &path, None, [0; 3], result.as_ref().map(|_| 0));
             result.map_err(|error| error.at(&path))
@@ -211,15 +214,15 @@ impl Mount {
         &self,
         state: &mut DiskState,
         operation: &'static str,
-        changes: bool,
-        needs_space: bool,
+        path: &str,
+        [changes, needs_space]: [bool; 2],
     ) -> Result<()> {
         if changes {
             Mount::alive(state, operation)?;
         }
         if needs_space {
             self.no_space(state, operation)?;
-            if self.core.draw("disk.names", &[FaultKind::NoSpace]).is_some() {
+            if self.core.draw_at("disk.names", &[FaultKind::NoSpace], path).is_some() {
                 return Err(self.fill(state, operation));
             }
         }
@@ -270,9 +273,9 @@ impl Disk for MountedDisk {
         let path: Arc<str> = dir.into();
         // What changes after this moment is not covered.
         let covered = mount.disk.state.lock().last_seq();
-        mount.after_latency(Cost::Sync, move |mount, state| {
+        mount.after_latency(Cost::Sync, dir, move |mount, state| {
             let result = Mount::alive(state, "sync directory").and_then(|()| state.find_dir(&path)).and_then(|dir| {
-                if mount.core.fault(FaultKind::SyncError) {
+                if mount.core.fault_at(FaultKind::SyncError, &path) {
                     state.shut_down |= state.profile.failed_sync == super::FailedSync::ShutsDown;
                     return Err(IoError::from_errno(libc::EIO, "sync directory"));
                 }

@@ -75,8 +75,6 @@ pub struct Explore {
     pub recovery_points_max: usize,
     /// Images per crash point in a recovery.
     pub recovery_images_max: usize,
-    /// In how many of a hundred restarts the recovery is crashed in turn.
-    pub recoveries_percent: u32,
     /// Also kill the process at every point: it starts again on a cache that holds what the disk does not.
     pub kills: bool,
     /// Crash points of the script; if it has more, a sample of them.
@@ -108,7 +106,6 @@ impl Default for Explore {
             depth: 1,
             recovery_points_max: 12,
             recovery_images_max: 16,
-            recoveries_percent: 100,
             kills: true,
             points_max: usize::MAX,
             stage_images_max: usize::MAX,
@@ -346,8 +343,7 @@ impl<Check> Search<'_, Check> {
         E: Into<Violation>,
     {
         let ledger = Ledger::resume(&point.promised, id);
-        let drawn = SplitMix64::step(self.config.seed ^ id.rotate_left(32)).1 % 100;
-        let deeper = depth < self.config.depth.min(3) && drawn < u64::from(self.config.recoveries_percent);
+        let deeper = depth < self.config.depth.min(3);
         let points = deeper.then(|| record(world, &ledger, 10_000));
         if let Err(violation) = run(world, (self.check)(world.env(), ledger.clone())) {
             let mut violation = explain(violation, point, whereabouts, fates);

@@ -136,12 +136,12 @@ impl Hosts {
         (node, port): (NodeId, u16),
         number: u64,
         context: &Context<'_>,
-    ) -> Poll<(EndId, NodeId)> {
+    ) -> Poll<EndId> {
         let Some(listening) = self.listener(node, port).filter(|listening| listening.number == number) else {
             return Poll::Pending;
         };
         match listening.queue.pop_front() {
-            Some(id) => Poll::Ready((id, self.ends[&id].peer)),
+            Some(id) => Poll::Ready(id),
             None => {
                 listening.acceptor = Some(context.waker().clone());
                 Poll::Pending

@@ -201,7 +201,7 @@ impl SimNet {
     /// [`NetworkError::Refused`], [`NetworkError::TimedOut`].
     pub async fn connect(&self, from: usize, to: usize, port: u16) -> Result<SimStream, NetworkError> {
         let id = self.hosts().connect(&self.core, from, to, port);
-        let stream = SimStream::new(self.core.clone(), id, to);
+        let stream = SimStream::new(self.core.clone(), id);
         stream.connected().await?;
         Ok(stream)
     }

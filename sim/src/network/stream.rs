@@ -24,22 +24,11 @@ const ON_A_WRITE: [FaultKind; 2] = [FaultKind::HalfClose, FaultKind::ConnectionR
 pub struct SimStream {
     core: Arc<Core>,
     id: EndId,
-    peer: NodeId,
 }
 
 impl SimStream {
-    pub(super) fn new(core: Arc<Core>, id: EndId, peer: NodeId) -> SimStream {
-        SimStream { core, id, peer }
-    }
-
-    /// The connection's number in the world; both its ends have the same.
-    pub fn connection(&self) -> u64 {
-        self.id.connection
-    }
-
-    /// The node at the other end.
-    pub fn peer(&self) -> usize {
-        self.peer
+    pub(super) fn new(core: Arc<Core>, id: EndId) -> SimStream {
+        SimStream { core, id }
     }
 
     /// Waits until bytes have arrived and takes as many as there are and fit; 0 when all have been read and no more will
@@ -216,8 +205,7 @@ impl SimListener {
     pub async fn accept(&self) -> SimStream {
         let accepted =
             poll_fn(|context| self.core.network.0.lock().poll_accept((self.node, self.port), self.number, context));
-        let (id, peer) = accepted.await;
-        SimStream::new(self.core.clone(), id, peer)
+        SimStream::new(self.core.clone(), accepted.await)
     }
 
     /// The port.

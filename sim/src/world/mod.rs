@@ -37,6 +37,7 @@ use crate::marks::{Buggify, Marks, ProbeState, SimProbe};
 use crate::network::{Network, SimNet};
 use crate::timeline::{SimClock, Timeline};
 use crate::trace::{Entry, Event, Trace};
+use crate::violation::Violation;
 
 /// See the [module](self). Dropping it ends all its nodes: their tasks are dropped with their I/O disabled.
 pub struct World(Arc<Inner>);
@@ -164,6 +165,23 @@ impl World {
             }
             Err(payload) => resume_unwind(payload),
         }
+    }
+
+    /// Runs a session of a program on node 0, to its end or to a crash. After it the power fails now and then, and always
+    /// where the session says that only a restart of the machine helps (`false`).
+    ///
+    /// # Errors
+    /// What the session fails with, and a world that hangs.
+    pub fn session<E: From<Violation>>(&self, session: impl Future<Output = Result<bool, E>>) -> Result<(), E> {
+        let goes_on = match self.run(session) {
+            Ok(outcome) => outcome?,
+            Err(Stop::Crashed(_)) => true,
+            Err(stop) => return Err(Violation::from(stop).into()),
+        };
+        if !goes_on || self.knob("cut the power between sessions", &[false, true]) {
+            self.crash(CrashKind::Power);
+        }
+        Ok(())
     }
 
     /// Runs synchronous code that waits with [`Env::block_on`]; a crash ends it.

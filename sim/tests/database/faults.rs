@@ -18,6 +18,7 @@ fn every_fault_fires_and_is_answered_as_its_class_demands() {
     for row in &table {
         assert!(row.report.failures.is_empty(), "{}", row.report);
         assert!(row.fired() > 0, "{} never fires", row.kind.name());
+        assert!(row.report.commits > 0, "with {} nothing commits", row.kind.name());
     }
 }
 

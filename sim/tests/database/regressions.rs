@@ -9,8 +9,8 @@ async fn connect(world: &World) -> (Database, Connection) {
     (database, connection)
 }
 
-/// Somebody who was in the way has moved out of it while we waited. The row that moved used to be followed to its new key, and
-/// updated there. (What PostgreSQL 18 leaves: the row that was proposed, and the one that moved as it is.)
+/// Somebody who was in the way has moved out of it while we waited. The row that moved used to be followed to its new
+/// key, and updated there. (What PostgreSQL 18 leaves: the row that was proposed, and the one that moved as it is.)
 #[test]
 fn on_conflict_begins_anew_when_the_row_in_the_way_has_moved() {
     let world = World::seeded(1);

@@ -1,9 +1,10 @@
 //! Statements dropped at every one of their waits.
 //!
-//! A client that leaves drops the future of its statement wherever that waits: for a lock, for a block, for the log. For each
-//! statement of a script there is a world for its first wait, one for its second, and so on until it gets through. Each
-//! time what is left must be as if the statement had not begun, or as if it had ended; its connection works on; no lock,
-//! no memory and no half of an index entry stays behind; and the statement, run again, does what it would have done.
+//! A client that leaves drops the future of its statement wherever that waits: for a lock, for a block, for the log.
+//! For each statement of a script there is a world for its first wait, one for its second, and so on until it gets
+//! through. Each time what is left must be as if the statement had not begun, or as if it had ended; its connection
+//! works on; no lock, no memory and no half of an index entry stays behind; and the statement, run again, does what it
+//! would have done.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use helios_sql::table::TableAccess;
 use helios_storage::{CommitTs, Direction, Entry, KeyRange, Options, Value};
 use heliosdb::{Config, Connection, Database};
 
-use crate::life::verify;
+use crate::life::{nothing_is_held, verify};
 
 fn config() -> Config {
     let storage = Options { cache_bytes: 0, memtable_bytes: 6 << 10, ..Options::tiny() };
@@ -83,7 +84,11 @@ fn drop_one(statements: &[&str], before: &str, after: &str, waits: u64) -> Resul
         database.checkpoint().await?;
         let rival = env.spawn("rival", hold_all_rows(env.clone(), database.connect()?));
         env.sleep(Duration::from_millis(5)).await;
-        if cancel_at(waits, connection.execute_batch_async(last)).await.is_some() {
+        if let Some(outcome) = cancel_at(waits, connection.execute_batch_async(last)).await {
+            outcome?;
+            rival.await;
+            nothing_is_held(&database).await?;
+            is_what_it_must_be(&state(&database).await?, before, after)?;
             return Ok(End::Through);
         }
         connection.execute_batch_async("ROLLBACK").await?;
@@ -97,12 +102,7 @@ fn drop_one(statements: &[&str], before: &str, after: &str, waits: u64) -> Resul
             connection.execute_batch_async(last).await?;
         }
         let reached = state(&database).await?;
-        if reached != after {
-            return Err(Violation::new("what is left is neither the state before nor the one after")
-                .with(format!("before {before}"))
-                .with(format!("found {reached}"))
-                .with(format!("after {after}")));
-        }
+        is_what_it_must_be(&reached, before, after)?;
         verify(&database).await.map_err(Violation::from)?;
         drop(connection);
         let bytes = database.memory().used_bytes();
@@ -112,6 +112,16 @@ fn drop_one(statements: &[&str], before: &str, after: &str, waits: u64) -> Resul
         Ok(End::Dropped { happened })
     };
     world.run(run).map_err(Violation::from)?
+}
+
+fn is_what_it_must_be(found: &str, before: &str, after: &str) -> Result<(), Violation> {
+    if found == after {
+        return Ok(());
+    }
+    Err(Violation::new("what is left is neither the state before nor the one after")
+        .with(format!("before {before}"))
+        .with(format!("found {found}"))
+        .with(format!("after {after}")))
 }
 
 /// The states before the first statement and after each, where none is dropped.
@@ -140,19 +150,6 @@ async fn hold_all_rows(env: Env, connection: Connection) {
     }
     env.sleep(Duration::from_millis(20)).await;
     drop(connection.execute_batch_async("COMMIT").await);
-}
-
-/// Every table can be locked against everybody: nobody holds anything.
-async fn nothing_is_held(database: &Database) -> Result<(), Violation> {
-    let connection: Connection = database.connect()?;
-    connection.execute_batch_async("SET lock_timeout = '10s'").await?;
-    let names: Vec<String> = database.catalog().tables().map(|table| table.name.clone()).collect();
-    for name in names {
-        let lock = format!("BEGIN; LOCK TABLE \"{name}\" IN ACCESS EXCLUSIVE MODE; COMMIT");
-        let locked = connection.execute_batch_async(&lock).await;
-        locked.map_err(|error| Violation::from(error).with("a statement that was dropped still holds a lock"))?;
-    }
-    Ok(())
 }
 
 fn access(database: &Database, table: &str) -> Result<TableAccess, Violation> {

@@ -20,8 +20,8 @@
 //! | [`Histories`] | what transactions see of each other, at READ COMMITTED and at REPEATABLE READ, also across crashes |
 //! | [`Gateway`] | the protocol on a network that fails: what clients were told, and what they could not see |
 //!
-//! [`Focus`] puts the first of them into worlds that fail in one way only. [`script`] cuts
-//! off any SQL script before every change that it makes to the disk, and [`cancel_everywhere`] drops statements at every wait.
+//! [`Focus`] puts the first of them into worlds that fail in one way only. [`script`] cuts off any SQL script before
+//! every change that it makes to the disk, and [`cancel_everywhere`] drops statements at every wait.
 
 mod bank;
 mod cancellation;

@@ -3,8 +3,8 @@
 //! ```text
 //!   safety:    sessions under faults, each cut off somewhere; every opening is judged
 //!   heal:      nothing fails any more
-//!   liveness:  several clients get on with it, within a minute of simulated time; nothing is left over: no memory, no
-//!              files, no work for the next opening
+//!   liveness:  several clients get on with it and each commits something, within a minute of simulated time; nothing is
+//!              left over: no lock, no memory, no files, no work for the next opening
 //! ```
 //!
 //! The world draws how many times the database is opened, how many clients work on it each time and how each of these
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use helios_env::sync::Mutex;
 use helios_env::{Env, Rng};
-use helios_sim::{Class, CrashKind, FaultKind, Faults, Handle, Stats, Stop, Violation, World};
+use helios_sim::{CrashKind, FaultKind, Faults, Handle, Stats, Violation, World};
 use helios_sql::execute::CancelReason;
 use heliosdb::{Config, Connection, Database, Rows, SqlState, ToSql};
 
@@ -32,6 +32,8 @@ const SESSIONS_MAX: u64 = 16;
 const LIVENESS: Duration = Duration::from_secs(60);
 /// Clients of a healed world.
 const LIVENESS_CLIENTS: u64 = 3;
+/// Steps in which each of them must have had a commit acknowledged, once it is alone.
+const HEALED_STEPS_MAX: u64 = 40;
 /// Bytes on the disk after an orderly close: a log segment or two, a manifest, and the tables of a few hundred rows. What
 /// is more was never collected.
 const SPACE_BYTES_MAX: u64 = 2 << 20;
@@ -56,7 +58,7 @@ pub(crate) trait Scenario: Clone + Send + Sync + 'static {
     }
 }
 
-/// What the faults of a world entitle its store to (see [`Class`]).
+/// What the faults of a world entitle its store to (see [`Faults::entitles_to_stop`]).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entitled {
     /// To refuse everything until it is opened again. Recoverable faults alone are no reason.
@@ -65,7 +67,7 @@ pub(crate) struct Entitled {
 
 impl Entitled {
     pub(crate) fn by(faults: &Faults) -> Entitled {
-        Entitled { to_stop: faults.kinds().any(|kind| kind.class() != Class::Recoverable) }
+        Entitled { to_stop: faults.entitles_to_stop() }
     }
 
     /// A store that stops although nothing entitles it to has broken a promise.
@@ -76,6 +78,15 @@ impl Entitled {
             }
             other => other,
         }
+    }
+
+    /// The same of an error of which a client of the protocol saw only this.
+    pub(crate) fn allow_code(self, code: &str, what: &str) -> Result<(), Violation> {
+        if self.to_stop || code != SqlState::IO_ERROR.as_str() {
+            return Ok(());
+        }
+        let violation = Violation::new(format!("{what}: {code}"));
+        Err(violation.with("every fault of this world is recoverable, and the store stopped"))
     }
 }
 
@@ -127,8 +138,7 @@ impl Client {
 /// Lives a life of `scenario` in `world`.
 pub(crate) fn live<S: Scenario>(world: &World, scenario: &S) -> Result<Stats, Violation> {
     // Half a minute each: with thousands of tiny reads in a session, more of them is only waiting.
-    let stuck_ppm = world.faults().ppm(FaultKind::StuckIo).min(1_000);
-    world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
+    world.set_faults(world.faults().at_most(FaultKind::StuckIo, 1_000));
     let config = opening::config(world);
     let entitled = Entitled::by(&world.faults());
     let sessions = world.knob("sessions", &[2, 3, 5]);
@@ -140,14 +150,9 @@ pub(crate) fn live<S: Scenario>(world: &World, scenario: &S) -> Result<Stats, Vi
         plan_crash(world, number);
         let (scenario, config) = (scenario.clone(), config.clone());
         let session = Session { scenario, config, world: world.handle(), number, entitled };
-        let goes_on = match world.run(session.run(world.env())) {
-            Ok(Err(Trouble::Damage(_) | Trouble::Stopped(_))) if disk_rots => break,
-            Ok(outcome) => outcome?,
-            Err(Stop::Crashed(_)) => true,
-            Err(stop) => return Err(stop.into()),
-        };
-        if !goes_on || world.knob("cut the power between sessions", &[false, true]) {
-            world.crash(CrashKind::Power);
+        match world.session(session.run(world.env())) {
+            Err(Trouble::Damage(_) | Trouble::Stopped(_)) if disk_rots => break,
+            other => other?,
         }
     }
     world.heal();
@@ -300,10 +305,28 @@ pub(crate) async fn verify(database: &Database) -> Result<(), Trouble> {
     if report.problems.is_empty() {
         return Ok(());
     }
-    // A store that a failing disk has stopped is not in order before it is opened again.
-    database.checkpoint().await.map_err(|error| Trouble::of(error, "checkpoint"))?;
+    // A store that a failing disk has stopped is not in order before it is opened again. A full disk excuses nothing.
+    if let Err(error) = database.checkpoint().await
+        && let stopped @ Trouble::Stopped(_) = Trouble::of(error, "checkpoint")
+    {
+        return Err(stopped);
+    }
     let violation = Violation::new(format!("verify is not clean: {report}"));
     Err(report.problems.into_iter().fold(violation, Violation::with).into())
+}
+
+/// Every table and every row of it can be locked against everybody at once: nobody holds anything.
+pub(crate) async fn nothing_is_held(database: &Database) -> Result<(), Violation> {
+    let connection = database.connect()?;
+    let names: Vec<String> = database.catalog().tables().map(|table| table.name.clone()).collect();
+    for name in names {
+        let lock = format!(
+            "BEGIN; SELECT FROM \"{name}\" FOR UPDATE NOWAIT; LOCK TABLE \"{name}\" IN ACCESS EXCLUSIVE MODE NOWAIT; COMMIT"
+        );
+        let locked = connection.execute_batch_async(&lock).await;
+        locked.map_err(|error| Violation::from(error).with(format!("somebody who is gone holds a lock on {name}")))?;
+    }
+    Ok(())
 }
 
 /// The disk heals, and what was written wrongly stays so: it is refused or reported, or what is shown is right.
@@ -321,25 +344,26 @@ async fn last_look<S: Scenario>(env: Env, config: Config, scenario: S) -> Result
     }
 }
 
-/// Without faults everything works: what happened is there, everything is sound, every client gets on, and an orderly
-/// close leaves nothing to recover.
-async fn epilogue<S: Scenario>(env: Env, config: Config, scenario: S, world: Handle) -> Result<(), Violation> {
-    let database = opening::open_healed(&env, &config).await?;
-    let connection = database.connect()?;
-    scenario.create(&connection).await?;
-    scenario.judge(&database).await?;
-    let verdict = Arc::new(Mutex::new(Ok(())));
-    let mut tasks = Vec::new();
+/// Several clients at work at once, and then each alone.
+async fn clients_get_on<S: Scenario>(
+    env: &Env,
+    database: &Database,
+    scenario: &S,
+    world: &Handle,
+) -> Result<(), Violation> {
+    let verdict = Arc::new(Mutex::new(None));
+    let (mut clients, mut tasks) = (Vec::new(), Vec::new());
     for number in 0..LIVENESS_CLIENTS {
-        let (database, connection, world) = (database.clone(), database.connect()?, world.clone());
         let rng = env.rng.fork(&format!("epilogue {number}"));
-        let client = Client { database, connection, number, rng, world };
+        let (connection, database, world) = (database.connect()?, database.clone(), world.clone());
+        let client = Arc::new(Client { database, connection, number, rng, world });
+        clients.push(client.clone());
         let (scenario, verdict) = (scenario.clone(), verdict.clone());
         tasks.push(env.spawn("client of a healed world", async move {
             for _ in 0..3 {
-                match scenario.step(&client).await {
-                    Ok(()) | Err(Trouble::Refused(_)) => (),
-                    Err(trouble) => *verdict.lock() = Err(Violation::from(trouble).with("after everything was healed")),
+                if let Err(violation) = step_healed(&scenario, &client).await {
+                    verdict.lock().get_or_insert(violation);
+                    return;
                 }
             }
         }));
@@ -347,8 +371,46 @@ async fn epilogue<S: Scenario>(env: Env, config: Config, scenario: S, world: Han
     for task in tasks {
         task.await;
     }
-    std::mem::replace(&mut *verdict.lock(), Ok(()))?;
+    if let Some(violation) = verdict.lock().take() {
+        return Err(violation);
+    }
+    for client in clients {
+        commits_something(scenario, &client).await?;
+    }
+    Ok(())
+}
+
+/// A step where nothing fails: it may be refused, and nothing else.
+async fn step_healed<S: Scenario>(scenario: &S, client: &Client) -> Result<(), Violation> {
+    match scenario.step(client).await {
+        Ok(()) | Err(Trouble::Refused(_)) => Ok(()),
+        Err(trouble) => Err(Violation::from(trouble).with("after everything was healed")),
+    }
+}
+
+/// A client that is alone in a healed world has a commit acknowledged, soon.
+async fn commits_something<S: Scenario>(scenario: &S, client: &Client) -> Result<(), Violation> {
+    let before = scenario.stats().commits;
+    for _ in 0..HEALED_STEPS_MAX {
+        step_healed(scenario, client).await?;
+        if scenario.stats().commits > before {
+            return Ok(());
+        }
+    }
+    let number = client.number;
+    Err(Violation::new(format!("client {number} of a healed world commits nothing in {HEALED_STEPS_MAX} steps")))
+}
+
+/// Without faults everything works: what happened is there, everything is sound, every client gets on, and an orderly
+/// close leaves nothing to recover.
+async fn epilogue<S: Scenario>(env: Env, config: Config, scenario: S, world: Handle) -> Result<(), Violation> {
+    let database = opening::open_healed(&env, &config).await?;
+    let connection = database.connect()?;
+    scenario.create(&connection).await?;
     scenario.judge(&database).await?;
+    clients_get_on(&env, &database, &scenario, &world).await?;
+    scenario.judge(&database).await?;
+    nothing_is_held(&database).await?;
     drop(connection);
     let bytes = database.memory().used_bytes();
     if bytes > 0 {

@@ -40,8 +40,9 @@
 //! # When a write fails
 //!
 //! Out of space: the batch's first block is overwritten with zeros and synced, so that no later recovery can find it;
-//! then its commits are told that they did not happen. Where even that finds no space, it is tried again for a minute. Any other failure of a write, and any failure of a sync, poisons
-//! the storage: its commits' outcome is unknown until recovery has read the log.
+//! then its commits are told that they did not happen. Where even that finds no space, it is tried again for a minute.
+//! Any other failure of a write, and any failure of a sync, poisons the storage: its commits' outcome is unknown until
+//! recovery has read the log.
 
 mod batch;
 mod driver;

@@ -13,8 +13,8 @@ use crate::directory::DirectoryLock;
 use crate::io::{is_out_of_space, write_range};
 use crate::{Error, Options};
 
-/// How often voiding a failed batch is attempted while there is no space, and the shortest and longest pause between attempts:
-/// for a minute in all. The batch's commits wait, since nobody can tell them yet that they did not happen.
+/// How often voiding a failed batch is attempted while there is no space, and the shortest and longest pause between
+/// attempts: for a minute in all. The batch's commits wait, since nobody can tell them yet that they did not happen.
 const VOID_ATTEMPTS: u32 = 68;
 const VOID_PAUSE: Duration = Duration::from_millis(5);
 const VOID_PAUSE_MAX: Duration = Duration::from_secs(1);

@@ -35,8 +35,10 @@ pub(crate) enum Trouble {
     Refused,
     /// The client left.
     Left,
-    /// The store refuses to go on until it is opened again.
-    Stopped,
+    /// The store was closed.
+    Closed,
+    /// It refuses to go on until it is opened again.
+    Stopped(Violation),
     Violation(Violation),
 }
 
@@ -49,7 +51,7 @@ impl From<Violation> for Trouble {
 impl From<Trouble> for Violation {
     fn from(trouble: Trouble) -> Violation {
         match trouble {
-            Trouble::Violation(violation) => violation,
+            Trouble::Violation(violation) | Trouble::Stopped(violation) => violation,
             other => Violation::new(format!("a client ends as {other:?}")),
         }
     }
@@ -60,7 +62,8 @@ impl From<Error> for Trouble {
         match error {
             Error::SerializationFailure(_) | Error::Deadlock { .. } | Error::LockNotAvailable(_) => Trouble::Refused,
             Error::Storage(StorageError::Full { .. }) => Trouble::Refused,
-            Error::Storage(StorageError::Closed | StorageError::Poisoned { .. }) => Trouble::Stopped,
+            Error::Storage(StorageError::Closed) => Trouble::Closed,
+            error @ Error::Storage(StorageError::Poisoned { .. }) => Trouble::Stopped(error.into()),
             error => Trouble::Violation(error.into()),
         }
     }
@@ -136,7 +139,7 @@ impl Client {
         }
     }
 
-    async fn transaction(&self) -> Result<(), Trouble> {
+    pub(crate) async fn transaction(&self) -> Result<(), Trouble> {
         let isolation = match self.pick(3) {
             2 => IsolationLevel::RepeatableRead,
             _ => IsolationLevel::ReadCommitted,
@@ -274,10 +277,20 @@ impl Work<'_> {
     async fn insert(&mut self, statement: &Statement, key: u8) -> Result<(), Trouble> {
         let row = self.row(statement);
         let inserted = self.transaction.insert(statement, ROWS, Bytes::copy_from_slice(&[key]), row).await?;
-        if let Inserted::Done = inserted {
-            let previous = self.changes.get(&key).and_then(|change| change.previous);
-            self.changes.insert(key, Change { is_live: true, previous });
-            self.client.ledger.lock().lock_row(self.id, key, RowLockMode::Update)?;
+        match inserted {
+            Inserted::Done => {
+                let previous = self.changes.get(&key).and_then(|change| change.previous);
+                self.changes.insert(key, Change { is_live: true, previous });
+                self.client.ledger.lock().lock_row(self.id, key, RowLockMode::Update)?;
+            }
+            // The statement has seen no row there: somebody else's, and newer than what it sees.
+            Inserted::Exists(version) => {
+                let at = statement.timestamp();
+                if writer_of(&version)? == self.id || version.commit_ts <= at {
+                    let what = format!("a statement that sees no row {key} at {at} is told that there is {version:?}");
+                    return Err(Violation::new(what).with(format!("in transaction {}", self.id)).into());
+                }
+            }
         }
         Ok(())
     }

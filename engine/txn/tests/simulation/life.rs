@@ -4,17 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use helios_env::Env;
 use helios_env::sync::Mutex;
-use helios_sim::{Class, CrashKind, FaultKind, Handle, Stats, Stop, Violation, Workload, World};
+use helios_env::{Env, ErrorKind};
+use helios_sim::{Class, FaultKind, Handle, OpenFailure, Stats, Violation, Workload, World, open_patiently};
 use helios_storage::{Error, Options, Storage};
 
 use crate::client::{self, Client, Trouble};
 use crate::ledger::Ledger;
 
-/// How often opening is tried while faults fire, and while the last tasks of a dropped storage end.
-const OPEN_ATTEMPTS: u32 = 40;
-const UNLOCK_ATTEMPTS: u32 = 2_000;
+/// Sizes of memtables.
+const MEMTABLES_BYTES: [usize; 3] = [2 << 10, 6 << 10, 40 << 10];
+/// Steps in which the client of a healed world must have had a commit acknowledged.
+const HEALED_STEPS_MAX: u32 = 40;
 
 pub(crate) type Shared = Arc<Mutex<Ledger>>;
 
@@ -26,40 +27,30 @@ struct Life {
     options: Options,
     ledger: Shared,
     deadlock_timeout: Duration,
+    /// The world's faults entitle the store to refuse everything until it is opened again.
+    may_stop: bool,
 }
 
 impl Life {
     fn draw(world: &World) -> Life {
-        let options = Options {
-            log_block_bytes: world.knob("log block", &[512, 4096]),
-            batch_bytes_max: world.knob("batch bytes", &[300, 2 << 10, 64 << 10]),
-            memtable_bytes: world.knob("memtable bytes", &[2 << 10, 6 << 10, 40 << 10]),
-            cache_bytes: world.knob("cache bytes", &[0, 4 << 10, 1 << 20]),
-            filters: world.knob("filters", &[true, false]),
-            ..Options::tiny()
-        };
         Life {
-            options,
+            options: Options::drawn(MEMTABLES_BYTES, &mut |name, sizes| world.knob(name, sizes)),
             ledger: Shared::default(),
             deadlock_timeout: Duration::from_millis(world.knob("deadlock timeout", &[5, 100])),
+            may_stop: world.faults().entitles_to_stop(),
         }
     }
 
     /// `None`: the file system has shut itself down, and only a restart of the machine helps.
     async fn open(&self, env: &Env) -> Result<Option<helios_txn::Transactions>, Trouble> {
-        let (mut attempts, mut locked) = (0, 0);
-        loop {
-            match Storage::open(env.clone(), self.options.clone()).await {
-                Ok((storage, report)) => {
-                    return Ok(Some(helios_txn::Transactions::new(env.clone(), storage, report.last_xid + 1)));
-                }
-                Err(Error::Locked { .. }) if locked < UNLOCK_ATTEMPTS => locked += 1,
-                Err(Error::Io(_)) if attempts < OPEN_ATTEMPTS => attempts += 1,
-                Err(Error::Io(_)) => return Ok(None),
-                Err(error) => return Err(Violation::from(error).into()),
-            }
-            env.sleep(Duration::from_millis(50)).await;
-        }
+        let open = || Storage::open(env.clone(), self.options.clone());
+        let opened = open_patiently(env, open, |error| match error {
+            Error::Locked { .. } => OpenFailure::Locked,
+            Error::Io(error) if self.may_stop || error.kind() == ErrorKind::NoSpace => OpenFailure::Transient,
+            _ => OpenFailure::Final,
+        });
+        let opened = opened.await.map_err(Violation::from)?;
+        Ok(opened.map(|(storage, report)| helios_txn::Transactions::new(env.clone(), storage, report.last_xid + 1)))
     }
 
     fn client(&self, transactions: &helios_txn::Transactions, world: &Handle, number: usize) -> Client {
@@ -82,6 +73,7 @@ impl Life {
         let mut tasks = Vec::new();
         for number in 0..clients {
             let (client, verdict) = (self.client(&transactions, &world, number), verdict.clone());
+            let may_stop = self.may_stop;
             tasks.push(env.spawn("client", async move {
                 for _ in 0..50 {
                     if verdict.lock().is_err() {
@@ -89,10 +81,14 @@ impl Life {
                     }
                     match client.step().await {
                         Ok(()) | Err(Trouble::Refused | Trouble::Left) => (),
-                        Err(Trouble::Stopped) => return,
-                        Err(Trouble::Violation(violation)) => {
+                        Err(Trouble::Closed) => return,
+                        Err(Trouble::Stopped(_)) if may_stop => return,
+                        Err(Trouble::Violation(violation) | Trouble::Stopped(violation)) => {
                             let violation = violation.with(format!("seen by client {}", client.number));
-                            *verdict.lock() = Err(violation);
+                            let mut verdict = verdict.lock();
+                            if verdict.is_ok() {
+                                *verdict = Err(violation);
+                            }
                             return;
                         }
                     }
@@ -116,11 +112,21 @@ impl Life {
         let (happened, found) = client::look(&transactions).await?;
         self.ledger.lock().judge(&happened, &found)?;
         let client = self.client(&transactions, &world, 0);
-        for _ in 0..6 {
-            match client.step().await {
+        let before = self.ledger.lock().stats.commits;
+        for number in 0..HEALED_STEPS_MAX {
+            // After a few steps of any kind only transactions: doing nothing, which a life that shrinks tends to, is not
+            // getting on.
+            let outcome = if number < 6 { client.step().await } else { client.transaction().await };
+            match outcome {
                 Ok(()) | Err(Trouble::Refused) => (),
                 Err(trouble) => return Err(Violation::from(trouble).with("after everything was healed")),
             }
+            if number >= 6 && self.ledger.lock().stats.commits > before {
+                break;
+            }
+        }
+        if self.ledger.lock().stats.commits == before {
+            return Err(Violation::new(format!("a healed world commits nothing in {HEALED_STEPS_MAX} steps")));
         }
         let locks = transactions.explicit_locks();
         if locks != 0 {
@@ -141,7 +147,9 @@ impl Workload for Transactions {
     }
 
     fn faults(&self) -> Vec<FaultKind> {
-        FaultKind::ALL.iter().copied().filter(|kind| kind.class() != Class::Detectable).collect()
+        // This floor has no budget of memory.
+        let mine = |kind: &FaultKind| kind.class() != Class::Detectable && *kind != FaultKind::MemoryLimit;
+        FaultKind::ALL.iter().copied().filter(mine).collect()
     }
 
     fn expected_marks(&self) -> Vec<&'static str> {
@@ -155,18 +163,10 @@ impl Workload for Transactions {
 
     fn run(&self, world: &World) -> Result<Stats, Violation> {
         // Half a minute each: more of them is only waiting.
-        let stuck_ppm = world.faults().ppm(FaultKind::StuckIo).min(1_000);
-        world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
+        world.set_faults(world.faults().at_most(FaultKind::StuckIo, 1_000));
         let life = Life::draw(world);
         for _ in 0..world.knob("rounds", &[2, 3, 5]) {
-            let goes_on = match world.run(life.clone().session(world.env(), world.handle())) {
-                Ok(outcome) => outcome?,
-                Err(Stop::Crashed(_)) => true,
-                Err(stop) => return Err(stop.into()),
-            };
-            if !goes_on || world.knob("cut the power between sessions", &[false, true]) {
-                world.crash(CrashKind::Power);
-            }
+            world.session(life.clone().session(world.env(), world.handle()))?;
         }
         world.heal();
         world.run(life.clone().epilogue(world.env(), world.handle()))??;

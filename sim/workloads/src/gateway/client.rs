@@ -35,6 +35,8 @@ pub(super) struct Client {
 /// What a client's machine runs when it boots.
 pub(super) async fn boot(env: Env, network: SimNet, shared: Shared, node: usize, (number, start): (u64, u64)) {
     let mut client = Client::new(env, network, shared, node, number);
+    // A program that is started again without a crash would do the same again.
+    client.rng = client.rng.fork(&format!("start {start}"));
     while client.shared.goes_on(number, start) {
         let outcome = match client.connect().await {
             Ok(()) => client.step().await,
@@ -96,6 +98,7 @@ impl Client {
                 return Err(Violation::new(format!("the server ended a session with {code}")));
             }
             Err(Failure::Lost(Loss::Fatal(code))) if code == IO_ERROR => {
+                self.shared.plan.entitled.allow_code(&code, "the server ended a session")?;
                 self.shared.want_restart(CrashKind::Process);
             }
             Err(Failure::Lost(Loss::Network(NetworkError::TimedOut))) => {
@@ -162,6 +165,7 @@ impl Client {
     ) -> Result<(), Failure> {
         let Refusal { code, message } = refusal;
         if code == IO_ERROR {
+            self.shared.plan.entitled.allow_code(code, &format!("{what} was refused, {message}"))?;
             // Whether a commit whose sync failed is there, the next opening decides.
             group.map(|group| self.shared.ledger().lost(group));
             self.shared.want_restart(CrashKind::Process);
@@ -223,12 +227,19 @@ impl Client {
         let sql = format!("SELECT payload FROM ledger WHERE g = {number} AND part = 0");
         let Some(answer) = self.ask(&sql, "TDCZ").await? else { return Ok(()) };
         let payload = answer.rows.first().and_then(|row| row.first()).and_then(Option::as_deref);
-        if payload == Some(TOMBSTONE) {
-            self.env.sometimes("gateway: an outcome that nobody saw was none");
-            self.shared.ledger().is_not_there(group, "its tombstone stands")?;
-        } else {
-            self.env.sometimes("gateway: an outcome that nobody saw was a commit");
-            self.shared.ledger().is_there(group, "a tombstone met it")?;
+        match payload {
+            Some(TOMBSTONE) => {
+                self.env.sometimes("gateway: an outcome that nobody saw was none");
+                self.shared.ledger().is_not_there(group, "its tombstone stands")?;
+            }
+            Some(payload) if payload == group.payload(0) => {
+                self.env.sometimes("gateway: an outcome that nobody saw was a commit");
+                self.shared.ledger().is_there(group, "a tombstone met it")?;
+            }
+            other => {
+                let found = format!("{other:?} stands where group {number} or its tombstone must");
+                return Err(Violation::new(found).into());
+            }
         }
         Ok(())
     }

@@ -101,6 +101,8 @@ pub(super) struct Ledger {
     groups: Vec<Known>,
     clock: u64,
     pub(super) stats: Stats,
+    /// Commits that each client was told.
+    told: BTreeMap<u64, u64>,
 }
 
 impl Ledger {
@@ -132,7 +134,14 @@ impl Ledger {
     /// The server has said that it is committed.
     pub(super) fn acknowledged(&mut self, group: Group) -> Result<(), Violation> {
         self.stats.commits += 1;
+        let client = self.known(group).client;
+        *self.told.entry(client).or_default() += 1;
         self.is_there(group, "it was acknowledged")
+    }
+
+    /// How many commits a client was told.
+    pub(super) fn told(&self, client: u64) -> u64 {
+        self.told.get(&client).copied().unwrap_or_default()
     }
 
     /// It is there, as `whence` says; it must stay so.

@@ -17,10 +17,10 @@
 //! | in real time | what was acknowledged before a statement was sent is seen by it, also after a crash | likewise for the first statement |
 //!
 //! At READ COMMITTED, lost updates between a SELECT and an UPDATE, read skew between two statements and write skew are
-//! legal, and they happen; at REPEATABLE READ (snapshot isolation) only write skew is. A row that an UPDATE at READ COMMITTED
-//! has waited for is newer than the statement's snapshot, so what it replaces and what FOR UPDATE returns are no part
-//! of that snapshot. All commits are synchronous: a COMMIT that was answered has happened for good, one that nobody
-//! answered may have happened.
+//! legal, and they happen; at REPEATABLE READ (snapshot isolation) only write skew is. A row that an UPDATE at READ
+//! COMMITTED has waited for is newer than the statement's snapshot, so what it replaces and what FOR UPDATE returns are
+//! no part of that snapshot. All commits are synchronous: a COMMIT that was answered has happened for good, one that
+//! nobody answered may have happened.
 
 mod record;
 mod statements;

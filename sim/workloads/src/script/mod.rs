@@ -12,10 +12,10 @@
 //! noted after each command: every record of the catalog, every row of every table, every entry of every index (see
 //! [`state`]), and how far each sequence has got. Then every crash point is looked at. What a recovery shows must be the
 //! state after the last command that was acknowledged or, if one was under way, after that one; a session that commits
-//! asynchronously may lose its newest commits. No class of statements is exempt, and one that fails leaves nothing behind.
-//! Each sequence has gone on as far as the last acknowledged commit knew (see [`sequences`]). Then every checksum and
-//! every index against its table must be right, SQL must count as many rows as the store holds, and a further commit must
-//! hold. What one recovery has shown, the next one shows too.
+//! asynchronously may lose its newest commits. No class of statements is exempt, and a message that fails leaves nothing
+//! behind but what it has committed itself. Each sequence has gone on as far as the last acknowledged commit knew (see
+//! [`sequences`]). Then every checksum and every index against its table must be right, SQL must count as many rows as the
+//! store holds, and a further commit must hold. What one recovery has shown, the next one shows too.
 //!
 //! [`explore_script`] does this for one script; [`sweep`] for files of them, within bounds per statement.
 

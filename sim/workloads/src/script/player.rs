@@ -50,7 +50,8 @@ struct Ending {
     error: Option<Error>,
     /// Tag of the last command.
     tag: String,
-    commands: usize,
+    /// Whether one of its commands was a COMMIT: what came before it has happened, whatever came after.
+    committed: bool,
 }
 
 impl Player {
@@ -106,8 +107,8 @@ impl Player {
             client.numbered = false;
         }
         self.clients.insert(step.connection.clone(), client);
-        // An explicit COMMIT before the failing statement has happened.
-        if ending.error.is_some() && ending.commands == 0 && self.newest().contents != before.contents {
+        // A message of several statements is one transaction, unless it says otherwise.
+        if ending.error.is_some() && !ending.committed && self.newest().contents != before.contents {
             let lines = self.newest().contents.differences(&before.contents);
             let violation = Violation::new("a statement that failed has changed something");
             return Err(lines.into_iter().fold(violation, Violation::with));
@@ -118,7 +119,7 @@ impl Player {
 
     /// Sends a message and hears the answer out; each command's end is noted.
     async fn converse(&mut self, client: &mut Client, step: &Step) -> Result<Ending, Violation> {
-        let mut ending = Ending { error: None, tag: String::new(), commands: 0 };
+        let mut ending = Ending { error: None, tag: String::new(), committed: false };
         client.session.query(&step.sql);
         loop {
             let reply = match client.session.next().await {
@@ -131,7 +132,8 @@ impl Player {
             match reply {
                 Ok(None) => return Ok(ending),
                 Ok(Some(Reply::Complete(tag))) => {
-                    (ending.tag, ending.commands) = (tag, ending.commands + 1);
+                    ending.committed |= tag == "COMMIT";
+                    ending.tag = tag;
                     self.note(client).await?;
                 }
                 Ok(Some(_)) => (),

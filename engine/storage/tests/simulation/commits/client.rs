@@ -105,7 +105,7 @@ impl Client {
                 settle(Outcome::Never);
                 Ok(false)
             }
-            Ok(Err(Error::Poisoned { .. })) => Ok(false),
+            Ok(Err(Error::Poisoned { .. })) if self.oracle.lock().may_stop => Ok(false),
             Ok(Err(error)) => Err(error.into()),
         }
     }

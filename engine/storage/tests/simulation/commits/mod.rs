@@ -6,10 +6,11 @@
 //!
 //! * what was acknowledged as durable is there, under the timestamp that was acknowledged;
 //! * commits are in the order in which they were enqueued;
+//! * under faults that are all recoverable it never refuses to go on until it is opened again;
 //! * what was refused is not there, ever; what one recovery has shown, there or not, is so for good;
 //! * whatever is missing is a suffix: no transaction is there while one before it is not;
-//! * when disks rot or misplace what they were given, operations may fail, naming the damage, and the log's last batch may be
-//!   taken for a torn write; but nothing is ever answered wrongly;
+//! * when disks rot or misplace what they were given, operations may fail, naming the damage, and the log's last batch
+//!   may be taken for a torn write; but nothing is ever answered wrongly;
 //! * every row, sequence and deletion is exactly what the transactions that happened leave behind, at the newest timestamp
 //!   and, while the clients run, at every snapshot that they take, for as long as they keep it.
 
@@ -20,9 +21,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use helios_env::Env;
 use helios_env::sync::Mutex;
-use helios_sim::{Class, FaultKind, Handle, Stats, Stop, Violation, Workload, World};
+use helios_env::{Env, ErrorKind};
+use helios_sim::{Class, FaultKind, Handle, OpenFailure, Stats, Violation, Workload, World, open_patiently};
 use helios_storage::{
     CommitTs, Direction, Durability, Entry, Error, KeyRange, Options, Snapshot, Space, Storage, Value, Write,
     WriteBatch,
@@ -155,40 +156,19 @@ pub(crate) struct Commits {
     pub(crate) disk_rots: bool,
 }
 
-/// How often opening is tried while faults fire, and while the last tasks of a dropped storage end.
-const OPEN_ATTEMPTS: u32 = 40;
-const UNLOCK_ATTEMPTS: u32 = 2_000;
+/// Sizes of memtables.
+const MEMTABLES_BYTES: [usize; 3] = [2 << 10, 6 << 10, 40 << 10];
 
 impl Commits {
-    fn options(world: &World) -> Options {
-        Options {
-            segment_bytes: world.knob("segment bytes", &[4 << 10, 16 << 10, 64 << 10]),
-            log_block_bytes: world.knob("log block", &[512, 4096]),
-            batch_bytes_max: world.knob("batch bytes", &[300, 2 << 10, 64 << 10]),
-            memtable_bytes: world.knob("memtable bytes", &[2 << 10, 6 << 10, 40 << 10]),
-            immutable_memtables_max: world.knob("immutable memtables", &[1, 2]),
-            table_bytes: world.knob("table bytes", &[4 << 10, 16 << 10]),
-            level1_bytes: world.knob("level 1 bytes", &[8 << 10, 32 << 10]),
-            cache_bytes: world.knob("cache bytes", &[0, 4 << 10, 1 << 20]),
-            compress: world.knob("compress", &[false, true]),
-            filters: world.knob("filters", &[true, false]),
-            ..Options::tiny()
-        }
-    }
-
     /// `None`: the file system has shut itself down, and only a restart of the machine helps.
-    async fn open(env: &Env, options: &Options) -> Result<Option<Storage>, Trouble> {
-        let (mut attempts, mut locked) = (0, 0);
-        loop {
-            match Storage::open(env.clone(), options.clone()).await {
-                Ok((storage, _)) => return Ok(Some(storage)),
-                Err(Error::Locked { .. }) if locked < UNLOCK_ATTEMPTS => locked += 1,
-                Err(Error::Io(_)) if attempts < OPEN_ATTEMPTS => attempts += 1,
-                Err(Error::Io(_)) => return Ok(None),
-                Err(error) => return Err(error.into()),
-            }
-            env.sleep(std::time::Duration::from_millis(50)).await;
-        }
+    async fn open(env: &Env, options: &Options, may_stop: bool) -> Result<Option<Storage>, Trouble> {
+        let open = || Storage::open(env.clone(), options.clone());
+        let opened = open_patiently(env, open, |error| match error {
+            Error::Locked { .. } => OpenFailure::Locked,
+            Error::Io(error) if may_stop || error.kind() == ErrorKind::NoSpace => OpenFailure::Transient,
+            _ => OpenFailure::Final,
+        });
+        Ok(opened.await?.map(|(storage, _)| storage))
     }
 
     /// One opening of the storage: judge what it shows, work, and perhaps close. `false`: see [`Commits::open`].
@@ -198,7 +178,8 @@ impl Commits {
         if disk_rots && world.choices().chance("rot while opening", 300_000) {
             world.set_faults(faults.clone().with(FaultKind::TransitRot, 150_000));
         }
-        let opened = Commits::open(&env, &options).await;
+        let may_stop = oracle.lock().may_stop;
+        let opened = Commits::open(&env, &options, may_stop).await;
         world.set_faults(faults);
         let Some(storage) = opened? else { return Ok(false) };
         let happened = match look(&storage, &oracle, true).await {
@@ -245,7 +226,7 @@ impl Commits {
     /// The disk heals, and what was written wrongly stays so: it is refused or reported, or what is shown is right.
     async fn last_look(env: Env, options: Options, oracle: Shared, world: Handle) -> Result<(), Violation> {
         let looked = async {
-            let Some(storage) = Commits::open(&env, &options).await? else { return Ok(()) };
+            let Some(storage) = Commits::open(&env, &options, true).await? else { return Ok(()) };
             let happened = look(&storage, &oracle, true).await?;
             oracle.lock().judge(&happened, Excuse::of(true, &world))?;
             Ok::<(), Trouble>(())
@@ -258,7 +239,8 @@ impl Commits {
 
     /// Without faults everything works, everything is clean, and nothing was leaked.
     async fn epilogue(env: Env, options: Options, oracle: Shared) -> Result<(), Violation> {
-        let storage = Commits::open(&env, &options).await?.ok_or(Violation::new("a healed disk does not open"))?;
+        let storage =
+            Commits::open(&env, &options, false).await?.ok_or(Violation::new("a healed disk does not open"))?;
         let happened = look(&storage, &oracle, true).await?;
         oracle.lock().judge(&happened, Excuse::None)?;
         let batch = WriteBatch {
@@ -302,8 +284,10 @@ impl Workload for Commits {
     }
 
     fn faults(&self) -> Vec<FaultKind> {
-        // A disk that acknowledges a write and never makes it can take a commit back without a trace.
+        // A disk that acknowledges a write and never makes it can take a commit back without a trace. And this floor has no
+        // budget of memory.
         let mine = |kind: &FaultKind| match kind.class() {
+            _ if *kind == FaultKind::MemoryLimit => false,
             Class::Detectable => self.disk_rots && *kind != FaultKind::StaleRead,
             _ => true,
         };
@@ -335,23 +319,18 @@ impl Workload for Commits {
     fn run(&self, world: &World) -> Result<Stats, Violation> {
         let oracle = Shared::default();
         oracle.lock().disk_rots = self.disk_rots;
+        oracle.lock().may_stop = self.disk_rots || world.faults().entitles_to_stop();
         // Half a minute each: with thousands of tiny reads in a session, more of them is only waiting.
-        let stuck_ppm = world.faults().ppm(FaultKind::StuckIo).min(1_000);
-        world.set_faults(world.faults().with(FaultKind::StuckIo, stuck_ppm));
-        let options = Commits::options(world);
+        world.set_faults(world.faults().at_most(FaultKind::StuckIo, 1_000));
+        let options = Options::drawn(MEMTABLES_BYTES, &mut |name, sizes| world.knob(name, sizes));
         let rounds = world.knob("rounds", &[3, 5, 8]);
         let faults = world.faults();
         for _ in 0..rounds {
             world.set_faults(faults.clone());
             let session = Commits::session(world.env(), options.clone(), oracle.clone(), world.handle());
-            let goes_on = match world.run(session) {
-                Ok(Err(Trouble::Storage(_))) if self.disk_rots => break,
-                Ok(verdict) => verdict?,
-                Err(Stop::Crashed(_)) => true,
-                Err(stop) => return Err(stop.into()),
-            };
-            if !goes_on || world.knob("cut the power between sessions", &[false, true]) {
-                world.crash(helios_sim::CrashKind::Power);
+            match world.session(session) {
+                Err(Trouble::Storage(_)) if self.disk_rots => break,
+                other => other?,
             }
         }
         world.heal();

@@ -91,7 +91,11 @@ pub(super) struct Oracle {
     pub(super) stats: Stats,
     /// The disk may rot.
     pub(super) disk_rots: bool,
+    /// The world's faults entitle the storage to refuse everything until it is opened again.
+    pub(super) may_stop: bool,
     clock: u64,
+    /// Batches that recoveries have taken for torn writes, over the whole life: as damages are counted.
+    batches_taken_back: u64,
 }
 
 impl Oracle {
@@ -180,10 +184,11 @@ impl Oracle {
             attempt.outcome = found.map_or(Outcome::Never, Outcome::Happened);
         }
         self.stats.checks += 1;
-        let batches = one_after_another(taken_back);
+        self.batches_taken_back += one_after_another(taken_back);
+        let batches = self.batches_taken_back;
         match excuse {
             Excuse::Damages(damages) if batches > damages => Err(Violation::new(format!(
-                "the log's last {batches} batches are taken for a torn write, and {damages} damages have happened"
+                "{batches} batches at the log's end were taken for torn writes, and {damages} damages have happened"
             ))),
             _ => Ok(()),
         }
