@@ -83,7 +83,7 @@ pub use disk::{
     Crash, DeviceProfile, DiskEvent, DiskImage, FailedSync, Fate, FilePicture, Honesty, PowerCut, SECTOR, SimDisk,
     Timing,
 };
-pub use explore::{Explore, Explored, Ledger, explore};
+pub use explore::{Explore, Explored, Figures, Ledger, explore};
 pub use faults::{Class, FaultCounts, FaultKind, Faults};
 pub use marks::{Buggify, Marks};
 pub use network::{NetworkError, NetworkOptions, SimListener, SimNet, SimStream};

@@ -157,12 +157,12 @@ struct Scripts {
 impl Scripts {
     /// Whether something was found.
     fn add(&mut self, report: &SweepReport) -> bool {
-        let Totals { statements, events, images, recoveries, violations, .. } = report.totals();
+        let Totals { statements, explored, violations, .. } = report.totals();
         self.turns += 1;
         self.statements += statements;
-        self.events += events;
-        self.images += images;
-        self.recoveries += recoveries;
+        self.events += explored.events;
+        self.images += explored.images;
+        self.recoveries += explored.recoveries;
         self.violations += violations;
         if !report.is_clean() {
             print!("{report}");

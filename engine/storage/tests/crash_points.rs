@@ -104,5 +104,5 @@ fn every_crash_of_a_script_is_recovered_from() {
     let explored = explore(&config, Promised::default(), script, check);
     println!("{explored}; {:.0} images/s", explored.images_per_second());
     explored.assert_clean();
-    assert!(explored.events > 100, "{explored}");
+    assert!(explored.figures.events > 100, "{explored}");
 }

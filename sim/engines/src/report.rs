@@ -216,12 +216,12 @@ impl EngineReport {
 impl Exhaustive {
     fn of(explored: &Explored) -> Exhaustive {
         Exhaustive {
-            events: explored.events,
-            images: explored.images,
-            distinct: explored.distinct,
-            in_recovery: explored.in_recovery.iter().sum(),
-            kills: explored.kills,
-            out_of_time: explored.out_of_time,
+            events: explored.figures.events,
+            images: explored.figures.images,
+            distinct: explored.figures.distinct,
+            in_recovery: explored.figures.in_recovery.iter().sum(),
+            kills: explored.figures.kills,
+            out_of_time: explored.figures.out_of_time,
             violations: explored.violations.iter().map(ToString::to_string).collect(),
             images_per_second: explored.images_per_second(),
         }

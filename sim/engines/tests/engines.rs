@@ -26,7 +26,7 @@ fn survives_a_glance(engine: &dyn Engine) {
     let explored = crash_everywhere(engine, &glance());
     println!("{} {}: {explored}; {:.0} images/s", engine.name(), engine.version(), explored.images_per_second());
     explored.assert_clean();
-    assert!(explored.distinct > 20, "{explored}");
+    assert!(explored.figures.distinct > 20, "{explored}");
 }
 
 #[test]

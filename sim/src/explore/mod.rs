@@ -117,9 +117,9 @@ impl Default for Explore {
     }
 }
 
-/// What was looked at, and what was found.
-#[derive(Clone, Debug, Default)]
-pub struct Explored {
+/// What was looked at, counted. Sums of them are figures too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
     /// Events of the script that change the disk.
     pub events: u64,
     /// Crash images made.
@@ -134,6 +134,39 @@ pub struct Explored {
     pub recoveries: u64,
     /// Whether [`Explore::time_max`] ended it before its end.
     pub out_of_time: bool,
+}
+
+impl std::ops::AddAssign for Figures {
+    fn add_assign(&mut self, other: Figures) {
+        self.events += other.events;
+        self.images += other.images;
+        self.distinct += other.distinct;
+        for (sum, images) in self.in_recovery.iter_mut().zip(other.in_recovery) {
+            *sum += images;
+        }
+        self.kills += other.kills;
+        self.recoveries += other.recoveries;
+        self.out_of_time |= other.out_of_time;
+    }
+}
+
+impl std::fmt::Display for Figures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Figures { events, images, distinct, in_recovery: [first, second, third], kills, recoveries, .. } = self;
+        write!(
+            f,
+            "{events} events, {images} images ({distinct} distinct; in recovery {first}, {second}, {third}), {kills} kills, \
+             {recoveries} recoveries crashed"
+        )?;
+        if self.out_of_time { f.write_str(", out of time") } else { Ok(()) }
+    }
+}
+
+/// What was looked at, and what was found.
+#[derive(Clone, Debug, Default)]
+pub struct Explored {
+    /// What was looked at.
+    pub figures: Figures,
     /// Broken promises.
     pub violations: Vec<Violation>,
     /// The stage of the script in which each of them was broken.
@@ -145,7 +178,7 @@ pub struct Explored {
 impl Explored {
     /// Images checked per second of real time.
     pub fn images_per_second(&self) -> f64 {
-        self.distinct as f64 / self.elapsed.as_secs_f64().max(1e-9)
+        self.figures.distinct as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
 
     /// Panics with the violations if there are any.
@@ -157,15 +190,7 @@ impl Explored {
 
 impl std::fmt::Display for Explored {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Explored { events, images, distinct, kills, violations, in_recovery, .. } = self;
-        let violations = violations.len();
-        write!(
-            f,
-            "{events} events, {images} images ({distinct} distinct, {} of them in recovery), {kills} kills, \
-             {violations} violations",
-            in_recovery.iter().sum::<u64>()
-        )?;
-        if self.out_of_time { f.write_str(", out of time") } else { Ok(()) }
+        write!(f, "{}; {} violations", self.figures, self.violations.len())
     }
 }
 
@@ -204,7 +229,7 @@ where
             let mut points = std::mem::take(&mut *points.lock());
             points.push(Point { cut: world.disk().power_cut(), promised: ledger.page() });
             drop(world);
-            search.report.events = points.len() as u64 - 1;
+            search.report.figures.events = points.len() as u64 - 1;
             for Planned { event, images_max } in plan::plan(config, &points) {
                 let whereabouts = format!("before event {event} of the script");
                 search.visit(&points[event], event as u64, &whereabouts, 0, images_max);
@@ -213,7 +238,7 @@ where
         Err(violation) => search.blame(violation.with("in the script, before any crash"), ledger.page().stage),
     }
     search.report.elapsed = begun.elapsed();
-    search.report.out_of_time = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+    search.report.figures.out_of_time = deadline.is_some_and(|deadline| Instant::now() >= deadline);
     search.report
 }
 
@@ -300,7 +325,7 @@ impl<Check> Search<'_, Check> {
             if self.is_over(point.promised.stage) {
                 return;
             }
-            self.report.images += 1;
+            self.report.figures.images += 1;
             let image = point.cut.resolve(&fates);
             let hash = image.content_hash();
             // One that was met deeper down is looked at again, because its own recovery was crashed less often.
@@ -309,9 +334,9 @@ impl<Check> Search<'_, Check> {
                 self.visited.insert((hash, point.promised.version), known);
             } else {
                 if known.is_none() {
-                    self.report.distinct += 1;
+                    self.report.figures.distinct += 1;
                     if depth > 0 {
-                        self.report.in_recovery[(depth - 1).min(2) as usize] += 1;
+                        self.report.figures.in_recovery[(depth - 1).min(2) as usize] += 1;
                     }
                 }
                 let world = self.world(&image, hash);
@@ -319,7 +344,7 @@ impl<Check> Search<'_, Check> {
             }
         }
         if self.config.kills && depth == 0 && point.cut.changes() > 0 && !self.is_over(point.promised.stage) {
-            self.report.kills += 1;
+            self.report.figures.kills += 1;
             let id = SplitMix64::step(id).1;
             let world = self.world(&DiskImage::empty(), id);
             world.disk().resume(&point.cut);
@@ -361,7 +386,7 @@ impl<Check> Search<'_, Check> {
         world.disk().observe(None);
         let mut points = std::mem::take(&mut *points.lock());
         points.push(Point { cut: world.disk().power_cut(), promised: ledger.page() });
-        self.report.recoveries += 1;
+        self.report.figures.recoveries += 1;
         let died = if fates.is_some() { "crash" } else { "kill" };
         // If they are too many, others from each image: a pattern would miss the same step of every recovery.
         for event in sample(points.len(), self.config.recovery_points_max, self.config.seed ^ id) {

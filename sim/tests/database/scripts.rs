@@ -17,7 +17,7 @@ fn explored(name: &str, statements: &[&str], images_min: u64) {
         println!("  not supported: {}: {}", statement.sql, statement.answer);
     }
     explored.assert_clean();
-    assert!(explored.distinct >= images_min, "{explored}");
+    assert!(explored.figures.distinct >= images_min, "{explored}");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn whatever_writes_is_exactly_before_or_after() {
     let report = swept(&config);
     let totals = report.totals();
     assert!(totals.unsupported + totals.deviating == 0, "{:?}", report.scripts);
-    assert!(totals.distinct > 1_000 && totals.in_recovery[2] > 0, "{totals:?}");
+    assert!(totals.explored.distinct > 1_000 && totals.explored.in_recovery[2] > 0, "{totals:?}");
 }
 
 /// A share of sqllogic's scripts, the same each time.
@@ -101,7 +101,7 @@ fn scripts_recorded_from_postgresql_survive_crashes() {
         }
     };
     let totals = swept(&config).totals();
-    assert!(totals.distinct > 1_000, "{totals:?}");
+    assert!(totals.explored.distinct > 1_000, "{totals:?}");
 }
 
 /// No database survives a disk whose syncs do nothing, and an oracle that does not notice is none.
@@ -125,5 +125,5 @@ fn scripts_of_sqlite_survive_crashes() {
     };
     let config = Sweep { paths, images_per_statement: 4, depth: 1, ..Sweep::default() };
     let totals = swept(&config).totals();
-    assert!(totals.distinct > 30, "{totals:?}");
+    assert!(totals.explored.distinct > 30, "{totals:?}");
 }

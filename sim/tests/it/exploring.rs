@@ -36,7 +36,10 @@ fn a_write_and_a_sync_counted_by_hand() {
     };
     let explored = explore(&config, (), script, check);
     explored.assert_clean();
-    assert_eq!((explored.events, explored.images, explored.distinct, explored.kills), (2, 6, 4, 1));
+    assert_eq!(
+        (explored.figures.events, explored.figures.images, explored.figures.distinct, explored.figures.kills),
+        (2, 6, 4, 1)
+    );
     let mut seen = seen.into_inner().expect("one thread");
     seen.sort_unstable();
     // The killed process sees what it wrote.
@@ -57,10 +60,10 @@ fn two_unsynced_writes_have_four_outcomes() {
     let config = Explore { image, depth: 0, kills: false, ..Explore::default() };
     // 1 before the first write, 2 before the second, 4 at the end.
     let explored = explore(&config, (), write, |_, _| async { Ok(()) });
-    assert_eq!((explored.events, explored.images, explored.distinct), (2, 7, 4));
+    assert_eq!((explored.figures.events, explored.figures.images, explored.figures.distinct), (2, 7, 4));
     let mut ordered = config.clone();
     ordered.crash.reorder = false;
-    assert_eq!(explore(&ordered, (), write, |_, _| async { Ok(()) }).distinct, 3);
+    assert_eq!(explore(&ordered, (), write, |_, _| async { Ok(()) }).figures.distinct, 3);
 }
 
 fn crash_store(bug: Bug, profile: DeviceProfile) -> helios_sim::Explored {
@@ -89,7 +92,7 @@ fn the_right_store_survives_every_crash_point() {
         let explored = crash_store(Bug::None, profile);
         println!("{name}: {explored}, {:.0} images/s", explored.images_per_second());
         explored.assert_clean();
-        assert!(explored.in_recovery.iter().all(|images| *images > 0), "{explored}");
+        assert!(explored.figures.in_recovery.iter().all(|images| *images > 0), "{explored}");
     }
 }
 
@@ -138,5 +141,5 @@ fn a_panic_is_a_violation_and_leaves_its_image() {
 fn a_bound_on_time_is_kept_and_said() {
     let config = Explore { time_max: Some(std::time::Duration::ZERO), ..Explore::default() };
     let explored = explore(&config, (), |_, _| async { Ok::<_, Violation>(()) }, |_, _| async { Ok(()) });
-    assert!(explored.out_of_time && explored.images == 0);
+    assert!(explored.figures.out_of_time && explored.figures.images == 0);
 }

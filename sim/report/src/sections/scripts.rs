@@ -14,13 +14,13 @@ pub(crate) fn under_crash(effort: &Effort) -> Section {
     row("statements", totals.statements as u64);
     row("of these, refused as PostgreSQL refuses them", totals.refused as u64);
     row("statements that are not supported (0A000), left out", totals.unsupported as u64);
-    row("I/O events", totals.events);
-    row("crash images", totals.images);
-    row("of these distinct, opened and compared", totals.distinct);
-    for (depth, images) in (1..).zip(totals.in_recovery) {
+    row("I/O events", totals.explored.events);
+    row("crash images", totals.explored.images);
+    row("of these distinct, opened and compared", totals.explored.distinct);
+    for (depth, images) in (1..).zip(totals.explored.in_recovery) {
         row(&format!("of these in a recovery, crashed to depth {depth}"), images);
     }
-    row("processes killed", totals.kills);
+    row("processes killed", totals.explored.kills);
     row("violations", totals.violations as u64);
     let command = format!("helios sim scripts --images-per-statement {}", effort.images_per_statement);
     let mut section = Section::new("SQL under crash", &command)

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use helios_env::sync::Mutex;
-use helios_sim::{DeviceProfile, DiskImage, Explore, Explored};
+use helios_sim::{DeviceProfile, DiskImage, Explore, Explored, Figures};
 use helios_sqllogic::script::Dialect;
 use helios_sqllogic::{ratchet, steps};
 
@@ -77,29 +77,29 @@ pub struct SweepReport {
     pub scripts: Vec<ScriptReport>,
     /// Files that are no scripts, and why.
     pub unreadable: Vec<String>,
+    /// Files for which there was no time.
+    pub not_begun: usize,
     /// Real time.
     pub elapsed: Duration,
 }
 
-/// Sums over scripts.
+/// Sums over scripts; see [`ScriptReport`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Totals {
+    /// Scripts.
     pub scripts: usize,
+    /// Statements that were explored.
     pub statements: usize,
+    /// Of these, those that were refused as they should be.
     pub refused: usize,
+    /// Statements that the database does not support.
     pub unsupported: usize,
+    /// Statements that succeeded or failed when PostgreSQL did not.
     pub deviating: usize,
-    pub events: u64,
-    pub images: u64,
-    pub distinct: u64,
-    /// By depth from 1.
-    pub in_recovery: [u64; 3],
-    pub kills: u64,
-    /// Restarts whose recovery was crashed in turn.
-    pub recoveries: u64,
+    /// Broken promises.
     pub violations: usize,
-    pub out_of_time: bool,
+    /// What was looked at. Out of time when a script was, or was not begun.
+    pub explored: Figures,
 }
 
 /// Explores every script; `see` is shown each report as soon as it is there.
@@ -130,8 +130,9 @@ pub fn sweep(config: &Sweep, see: &(dyn Fn(&ScriptReport) + Sync)) -> SweepRepor
         work();
     });
     let mut outcomes = outcomes.into_inner();
+    let not_begun = paths.len() - outcomes.len();
     outcomes.sort_unstable_by_key(|(number, _)| *number);
-    let mut report = SweepReport { elapsed: begun.elapsed(), ..SweepReport::default() };
+    let mut report = SweepReport { not_begun, elapsed: begun.elapsed(), ..SweepReport::default() };
     for (_, outcome) in outcomes {
         match outcome {
             Ok(script) => report.scripts.push(script),
@@ -187,38 +188,36 @@ fn explore_file(
 
 /// What breaks the same promise again.
 fn command(config: &Sweep, path: &Path, line: Option<u32>) -> String {
-    let Sweep { images_per_statement, depth, recovery_points, seed, .. } = config;
+    let Sweep { images_per_statement, depth, recovery_points, profile, seed, .. } = config;
     let line = line.map(|line| format!(" --line {line}")).unwrap_or_default();
     let sampled = format!("--images-per-statement {images_per_statement} --recovery-points {recovery_points}");
-    format!("helios sim scripts {}{line} {sampled} --depth {depth} --seed {seed}", path.display())
+    let disk = match *profile == DeviceProfile::default() {
+        true => String::new(),
+        // There is no option for it.
+        false => format!(", on a disk that is {}", profile.name),
+    };
+    format!("helios sim scripts {}{line} {sampled} --depth {depth} --seed {seed}{disk}", path.display())
 }
 
 impl SweepReport {
     /// Everything summed up.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals { scripts: self.scripts.len(), ..Totals::default() };
+        totals.explored.out_of_time = self.not_begun > 0;
         for ScriptReport { explored, statements, refused, unsupported, deviating, .. } in &self.scripts {
             totals.statements += statements;
             totals.refused += refused;
             totals.unsupported += unsupported.len();
             totals.deviating += deviating.len();
-            totals.events += explored.events;
-            totals.images += explored.images;
-            totals.distinct += explored.distinct;
-            totals.kills += explored.kills;
-            totals.recoveries += explored.recoveries;
             totals.violations += explored.violations.len();
-            totals.out_of_time |= explored.out_of_time;
-            for (sum, images) in totals.in_recovery.iter_mut().zip(explored.in_recovery) {
-                *sum += images;
-            }
+            totals.explored += explored.figures;
         }
         totals
     }
 
     /// Restarts per second of real time: images checked, and processes killed.
     pub fn restarts_per_second(&self) -> f64 {
-        let Totals { distinct, kills, .. } = self.totals();
+        let Figures { distinct, kills, .. } = self.totals().explored;
         (distinct + kills) as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
 
@@ -231,15 +230,11 @@ impl SweepReport {
 impl fmt::Display for ScriptReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ScriptReport { name, explored, statements, unsupported, .. } = self;
-        let [first, second, third] = explored.in_recovery;
-        write!(f, "{name}: {statements} statements, {} events, {} images", explored.events, explored.images)?;
-        write!(f, " ({} distinct; in recovery {first}, {second}, {third})", explored.distinct)?;
-        write!(f, ", {} kills, {} recoveries crashed", explored.kills, explored.recoveries)?;
-        write!(f, ", {} violations, {:.1} s", explored.violations.len(), explored.elapsed.as_secs_f64())?;
-        if !unsupported.is_empty() {
-            write!(f, "; {} not supported", unsupported.len())?;
+        write!(f, "{name}: {statements} statements, {explored}, {:.1} s", explored.elapsed.as_secs_f64())?;
+        match unsupported.len() {
+            0 => Ok(()),
+            count => write!(f, "; {count} not supported"),
         }
-        if explored.out_of_time { f.write_str("; out of time") } else { Ok(()) }
     }
 }
 
@@ -253,22 +248,17 @@ impl fmt::Display for SweepReport {
         for unreadable in &self.unreadable {
             writeln!(f, "{unreadable}")?;
         }
-        let Totals { scripts, statements, refused, unsupported, deviating, .. } = self.totals();
-        let Totals { events, images, distinct, in_recovery, kills, recoveries, .. } = self.totals();
-        let Totals { violations, out_of_time, .. } = self.totals();
-        let [first, second, third] = in_recovery;
+        let Totals { scripts, statements, refused, unsupported, deviating, violations, explored } = self.totals();
         writeln!(
             f,
             "{scripts} scripts, {statements} statements ({refused} refused as they should be, {deviating} answered otherwise \
              than PostgreSQL; {unsupported} more are not supported)"
         )?;
-        writeln!(
-            f,
-            "{events} I/O events, {images} images ({distinct} distinct; in recovery {first}, {second}, {third}), {kills} \
-             kills, {recoveries} recoveries crashed"
-        )?;
+        if self.not_begun > 0 {
+            writeln!(f, "{} scripts were not begun", self.not_begun)?;
+        }
+        writeln!(f, "{explored}")?;
         let (seconds, rate) = (self.elapsed.as_secs_f64(), self.restarts_per_second());
-        let end = if out_of_time { ", out of time" } else { "" };
-        writeln!(f, "{violations} violations; {seconds:.1} s, {rate:.0} restarts/s{end}")
+        writeln!(f, "{violations} violations; {seconds:.1} s, {rate:.0} restarts/s")
     }
 }
