@@ -59,7 +59,7 @@ fn redb_survives_a_crash_in_the_repair_of_a_torn_commit() {
     let explored = crash_everywhere(&Redb, &Explore { time_max, ..torn_repair() });
     println!("{explored}; {:.1} s", explored.elapsed.as_secs_f64());
     explored.assert_clean();
-    let recoveries: u64 = explored.in_recovery.iter().sum();
+    let recoveries: u64 = explored.figures.in_recovery.iter().sum();
     let recoveries_min = if is_whole { TORN_REPAIR_RECOVERIES } else { 0 };
     assert!(recoveries > recoveries_min, "of crashed recoveries, it was asked less than 4.1: {explored}");
 }

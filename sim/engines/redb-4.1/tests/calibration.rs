@@ -25,6 +25,6 @@ fn a_crash_in_the_repair_of_a_torn_commit_takes_an_acknowledged_commit_back() {
     println!("{violation}");
     assert!(violation.message.contains("none of the"), "{violation}");
     assert!(violation.context.iter().any(|line| line.contains("of the recovery from a crash")), "{violation}");
-    let recoveries: u64 = explored.in_recovery.iter().sum();
+    let recoveries: u64 = explored.figures.in_recovery.iter().sum();
     assert!(recoveries <= TORN_REPAIR_RECOVERIES, "found only after {recoveries} images of crashed recoveries");
 }
