@@ -525,3 +525,42 @@ async fn first(woken: Pending<()>, timer: Option<Pending<()>>) -> bool {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use helios_storage::Value;
+
+    use super::*;
+    use crate::write_set::OwnVersion;
+
+    /// A holder that ended between the look that found it and the note that was to be left with it woke nobody, and the
+    /// waiter slept on a free row until its deadlock timeout. It takes two threads to meet so, and the simulator has one.
+    #[test]
+    fn a_waiter_looks_again_when_a_holder_has_let_go_since_it_looked() {
+        let locks = LockTable::new(Env::memory().expect("memory can be had"));
+        let (space, key) = (Space::new(0, 1), Bytes::from_static(b"k"));
+        let tag = LockTag::Row(space, key.clone());
+        let waiter = Owner::new(1, 1);
+        let look = || {
+            let mode = RowLockMode::Update.into();
+            locks.in_the_way(&Queue::default(), &waiter, &tag, mode, false, None)
+        };
+        let write = |holder: &Arc<Owner>| {
+            let version = OwnVersion { command: CommandId(1), value: Value::Deleted, birth: None };
+            holder.write_set.lock().push(space, key.clone(), version, true, RowLockMode::Update);
+        };
+        let holder = Owner::new(2, 2);
+        locks.add_writer(&holder);
+        write(&holder);
+        let found = look();
+        assert_eq!(found.owners, [2]);
+        assert!(note_contention(&found.implicit, &tag), "it holds the key and will wake whoever left a note");
+        holder.write_set.lock().rollback_to(0);
+        assert!(!note_contention(&found.implicit, &tag), "it went back to before it wrote the key");
+        write(&holder);
+        let found = look();
+        locks.end(&holder);
+        assert!(!note_contention(&found.implicit, &tag), "it has ended");
+        assert_eq!(look().owners, []);
+    }
+}
